@@ -1,0 +1,40 @@
+// The single steps of `npm test` and `npm run check`. Each runs as a child that prints as it goes; counts come back from vitest's JSON report.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Runs a JavaScript command of a package we have, by its file: no shell, the same on every system. True when it ended well. */
+function command(file, args, { env = {}, timeout = 300_000 } = {}) {
+  const path = join(root, 'node_modules', file)
+  const { status } = spawnSync(process.execPath, [path, ...args], { cwd: root, stdio: 'inherit', timeout, env: { ...process.env, ...env } })
+  return status === 0
+}
+
+export const lint = () => command('@biomejs/biome/bin/biome', ['check', '.'])
+
+export const types = () => command('typescript/bin/tsc', ['--noEmit', '-p', 'tsconfig.json'])
+
+/** Runs one vitest project and returns `{ passed, failed, skipped }`. A crash, or a run that found nothing, is a failure. */
+export function project(name, { env, timeout = 900_000 } = {}) {
+  const report = join(root, `.cache/test/${name}.json`)
+  mkdirSync(dirname(report), { recursive: true })
+  rmSync(report, { force: true })
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const well = command('vitest/vitest.mjs', ['run', '--project', name, ...reporters], { env, timeout })
+  const counts = read(report)
+  const broken = !well && counts.failed === 0
+  return broken ? { ...counts, failed: 1 } : counts
+}
+
+function read(report) {
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(readFileSync(report, 'utf8'))
+    const unread = testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length // files that did not even load
+    return { passed: numPassedTests, failed: numFailedTests + unread, skipped: numPendingTests + numTodoTests }
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 } // no report: vitest did not get to its end
+  }
+}

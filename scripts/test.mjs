@@ -1,0 +1,113 @@
+// `npm test`: sets up what tests need, then lint, types, build, every vitest project, the packed package. Ends with one line of counts.
+//   --only NAME          one project alone (node, dawn-swiftshader, dawn-lavapipe, chromium-swiftshader, chromium-lavapipe, package)
+//   --require-adapters   an adapter that did not run is a failure (the default where CI is set)
+import './node-version.mjs'
+import { parseArgs } from 'node:util'
+import { build, isStale } from './build.mjs'
+import { setup } from './setup.mjs'
+import { lint, project, types } from './steps.mjs'
+
+/** The projects in order; `needs` names what setup must have found, `built` that dist must be there. */
+const projects = [
+  { name: 'node' },
+  { name: 'dawn-swiftshader', adapter: true, needs: 'icd.swiftshader' },
+  { name: 'dawn-lavapipe', adapter: true, needs: 'icd.lavapipe' },
+  { name: 'chromium-swiftshader', adapter: true, needs: 'chrome', built: true },
+  { name: 'chromium-lavapipe', adapter: true, needs: 'chromeLavapipe', built: true },
+  { name: 'package', needs: 'chrome', built: true },
+]
+
+/** Bytes after gzip that a text chat may cost: main, worker and what is bundled into them. */
+const bound = 60_000
+
+const total = { passed: 0, failed: 0, skipped: 0 }
+const notes = []
+
+async function main() {
+  const { only, required } = options()
+  const found = await setup()
+  if (!only) {
+    step('lint', lint())
+    step('types', types())
+  }
+  const built = await buildFor(only)
+  const adapters = []
+  for (const one of projects.filter(({ name }) => !only || name === only)) {
+    const outcome = runProject(one, found, built)
+    if (one.adapter) adapters.push({ name: one.name, outcome })
+  }
+  if (adapters.length > 0) console.log(`adapters: ${adapters.map(({ name, outcome }) => `${name} ${outcome}`).join(', ')}`)
+  const absent = adapters.filter(({ outcome }) => outcome.startsWith('skipped'))
+  if (required && absent.length > 0) {
+    total.failed += absent.length
+    total.skipped -= absent.length
+    notes.push(`adapters are required here, and ${absent.map(({ name }) => name).join(', ')} did not run`)
+  }
+  if (built.sizes) report(built.sizes)
+  for (const note of notes) console.log(`failed: ${note}`)
+  console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
+  process.exitCode = total.failed > 0 ? 1 : 0
+}
+
+function options() {
+  const { values } = parseArgs({ options: { only: { type: 'string' }, 'require-adapters': { type: 'boolean', default: false } } })
+  const names = projects.map(({ name }) => name)
+  if (values.only && !names.includes(values.only))
+    throw new Error(`--only takes one of ${names.join(', ')}; "${values.only}" is none of them.`)
+  const ci = !['', '0', 'false'].includes(process.env.CI ?? '')
+  return { only: values.only, required: values['require-adapters'] || ci }
+}
+
+/** A step that counts as one test. */
+function step(name, well) {
+  total[well ? 'passed' : 'failed']++
+  if (!well) notes.push(name)
+}
+
+/** Everything is built for a whole run; for one project, only where it reads dist and dist is stale. */
+async function buildFor(only) {
+  if (only && !(projects.find(({ name }) => name === only).built && isStale())) return { well: true }
+  try {
+    const sizes = await build()
+    step('build', true)
+    return { well: true, sizes }
+  } catch (error) {
+    console.error(error.message)
+    step('build', false)
+    return { well: false }
+  }
+}
+
+/** Runs a project, adds its counts, and says `ok`, `failed` or `skipped (why)`. */
+function runProject({ name, needs, built: needsBuild }, found, built) {
+  if (needs && !needs.split('.').reduce((value, key) => value?.[key], found)) {
+    total.skipped++
+    const why = found.reasons[needs] ?? 'it was not found.'
+    console.log(`${name} is skipped: ${why}`)
+    return `skipped (${why.replace(/\.$/, '')})`
+  }
+  if (needsBuild && !built.well) {
+    step(`${name}: there is no build to test`, false)
+    return 'failed (no build)'
+  }
+  const started = Date.now()
+  const counts = project(name, { env: { GLM_SETUP: JSON.stringify(found) } })
+  for (const key of Object.keys(total)) total[key] += counts[key]
+  if (counts.failed > 0) notes.push(`${name}: ${counts.failed}`)
+  console.log(
+    `${name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${Math.round((Date.now() - started) / 1000)} s`,
+  )
+  return counts.failed > 0 ? 'failed' : counts.passed > 0 ? 'ok' : 'skipped (no test ran)'
+}
+
+function report({ index = 0, worker = 0 }) {
+  const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`
+  const sum = index + worker
+  console.log(`size after gzip: main ${kilobytes(index)}, worker ${kilobytes(worker)}, together ${kilobytes(sum)} of ${kilobytes(bound)}`)
+  step('size bound', sum <= bound)
+}
+
+main().catch((error) => {
+  console.error(`test: ${error.message}`)
+  process.exitCode = 1
+})

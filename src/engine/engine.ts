@@ -1,0 +1,256 @@
+// A loaded model on one device: chats, scores, and frees what it holds.
+import type { AdapterInfo, ChatRequest, FinishReason, ModelInfo, Progress, WeightsFormat } from '../api/types.ts'
+import { asGlmError, GlmError, throwIfAborted } from '../errors.ts'
+import { Buffers, guardMemory } from '../gpu/buffers.ts'
+import { type Gpu, type GpuOptions, openGpu } from '../gpu/device.ts'
+import { Pipelines } from '../gpu/pipeline.ts'
+import { pageSize, type RowsShape } from '../kernels/rows.ts'
+import { Decoder, pageBytes, widestRow } from '../model/decoder.ts'
+import type { Source } from '../weights/source.ts'
+import { formatFor, loadWeights, type ModelFiles, readModel } from './checkpoint.ts'
+import { createOutput } from './output.ts'
+import { Pacer } from './pacer.ts'
+import { Pages } from './pages.ts'
+import type { Part } from './parts.ts'
+import { checkRequest, maxTokensOf, samplingOf, stopStringsOf } from './request.ts'
+import { Runner } from './runner.ts'
+import { Scheduler } from './scheduler.ts'
+
+export interface EngineOptions extends GpuOptions {
+  gpu: GPU | undefined
+  source: Source
+  id?: string
+  licence?: string
+  weights?: WeightsFormat
+  /** Positions of the KV pool. */
+  context?: number
+  signal?: AbortSignal
+  onProgress?: (progress: Pick<Progress, 'phase' | 'loaded' | 'total'>) => void
+  /** Milliseconds; tests inject a slow one. */
+  clock?: () => number
+}
+
+/** Positions the pool holds where nobody asks: enough for a chat, small enough for a phone. */
+const defaultContext = 4096
+const ring = 32
+
+export interface EngineParts {
+  info: ModelInfo
+  files: ModelFiles
+  gpu: Gpu
+  pages: Pages
+  runner: Runner
+  scheduler: Scheduler
+  pipelines: Pipelines
+  buffers: Buffers
+}
+
+export interface Completion {
+  ids: number[]
+  text: string
+  finish: FinishReason
+}
+
+export class Engine {
+  readonly info: ModelInfo
+  readonly files: ModelFiles
+  readonly gpu: Gpu
+  readonly pages: Pages
+  readonly runner: Runner
+  readonly scheduler: Scheduler
+  readonly fingerprint: string
+  readonly pipelines: Pipelines
+  readonly buffers: Buffers
+  #closed = false
+
+  private constructor(parts: EngineParts) {
+    this.info = parts.info
+    this.files = parts.files
+    this.gpu = parts.gpu
+    this.pages = parts.pages
+    this.runner = parts.runner
+    this.scheduler = parts.scheduler
+    this.pipelines = parts.pipelines
+    this.buffers = parts.buffers
+    this.fingerprint = fingerprintOf(parts.info)
+    parts.gpu.lost.then((error) => this.scheduler.fail(error))
+  }
+
+  static async load(options: EngineOptions): Promise<Engine> {
+    const format = formatFor(options.weights)
+    const context = contextOf(options.context)
+    throwIfAborted(options.signal)
+    const gpu = await openGpu(options.gpu, options)
+    const buffers = new Buffers(gpu)
+    try {
+      const files = await readModel(options.source, options.signal)
+      const pipelines = new Pipelines(gpu)
+      const lost = gpu.lost.then((error) => Promise.reject(error))
+      lost.catch(() => {})
+      return await Promise.race([guardMemory(gpu, () => assemble({ ...options, files, device: gpu, buffers, pipelines, format, wanted: context })), lost])
+    } catch (error) {
+      buffers.close()
+      gpu.close()
+      throw asGlmError(error)
+    }
+  }
+
+  /** Makes an engine of its parts; `load` is the way in. */
+  static of(parts: EngineParts): Engine {
+    return new Engine(parts)
+  }
+
+  /** Answers a chat, part by part; the last part is `finish`. Throws what stops it. */
+  async chat(request: ChatRequest, onPart: (part: Part) => void, signal?: AbortSignal): Promise<Completion> {
+    checkRequest(request)
+    const { template } = this.files
+    if (!template) throw new GlmError('template_invalid', 'This model has no chat template or tokenizer.json; add chat_template.jinja to its folder.')
+    const { ids } = template.render(request.messages, { tools: request.tools, addGenerationPrompt: true, variables: request.template })
+    return this.complete(ids, request, onPart, signal)
+  }
+
+  /** Continues token ids. */
+  async complete(prompt: readonly number[], request: Omit<ChatRequest, 'messages'>, onPart: (part: Part) => void, signal?: AbortSignal): Promise<Completion> {
+    this.#check(prompt, signal)
+    const { tokenizer, config, generation } = this.files
+    if (!tokenizer) throw new GlmError('template_invalid', 'This model has no tokenizer.json; add it to its folder.')
+    const output = createOutput({
+      tokenizer,
+      stopIds: new Set([...config.stopIds, ...generation.stopIds]),
+      stopStrings: stopStringsOf(request as ChatRequest),
+      maxTokens: maxTokensOf(request as ChatRequest, this.info.context - prompt.length),
+      trimStart: true,
+    })
+    let reason: FinishReason = 'length'
+    const began = now()
+    let first = 0
+    const report = await this.scheduler.run({
+      prompt,
+      sampling: samplingOf(request as ChatRequest, generation),
+      maxTokens: this.info.context - prompt.length,
+      signal,
+      onToken: (token) => {
+        first ||= now()
+        const { text, finished } = output.push(token)
+        if (text) onPart({ type: 'text-delta', text })
+        if (finished) reason = finished
+        return !finished
+      },
+    })
+    const rest = output.end()
+    if (rest) onPart({ type: 'text-delta', text: rest })
+    const usage = {
+      prompt_tokens: prompt.length,
+      completion_tokens: output.ids.length,
+      total_tokens: prompt.length + output.ids.length,
+      prompt_tokens_details: { cached_tokens: report.cached },
+    }
+    onPart({ type: 'finish', reason, usage, timings: { prefill_ms: first - began, decode_ms: now() - first, first_token_ms: first - began } })
+    return { ids: [...output.ids], text: output.text, finish: reason }
+  }
+
+  /** Logits of every position, handed over chunk by chunk: [positions, vocabulary]. */
+  async score(tokens: readonly number[], onLogits: (logits: Float32Array, start: number) => void, signal?: AbortSignal): Promise<void> {
+    this.#check([...tokens, 0], signal)
+    if (this.scheduler.size > 0) throw new GlmError('request_invalid', 'Scoring needs the model for itself; wait until the running chats are done.')
+    const pages: Parameters<Pages['grow']>[0] = []
+    if (!this.pages.grow(pages, tokens.length)) throw new GlmError('prompt_too_long', 'The tokens do not fit the KV pool; load the model with a larger context.')
+    try {
+      const chunk = this.runner.decodeRows.shape.logits
+      for (let start = 0; start < tokens.length; start += chunk) {
+        throwIfAborted(signal)
+        onLogits(await this.runner.logits(tokens.slice(start, start + chunk), start, pages.map(({ id }) => id)), start)
+      }
+    } finally {
+      this.pages.close(pages)
+    }
+  }
+
+  #check(prompt: readonly number[], signal?: AbortSignal): void {
+    if (this.#closed) throw new GlmError('closed', 'The model was closed; load it again.')
+    throwIfAborted(signal)
+    const { vocabulary, context } = this.info
+    if (prompt.length === 0) throw new GlmError('request_invalid', 'The prompt has no tokens; pass some text.')
+    if (prompt.length > context - 1) {
+      throw new GlmError('prompt_too_long', `The prompt has ${prompt.length} tokens and the context ${context}; shorten it, or load the model with a larger context.`)
+    }
+    const bad = prompt.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary)
+    if (bad !== undefined) throw new GlmError('request_invalid', `Token ${bad} is outside the vocabulary of ${vocabulary}; use the model's own tokenizer.`)
+  }
+
+  /** Ends what runs, waits for the submits in flight, and frees the GPU. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.scheduler.fail(new GlmError('closed', 'The model was closed.'))
+    await this.scheduler.idle()
+    this.buffers.close()
+    this.gpu.close()
+  }
+}
+
+type Assembly = EngineOptions & { files: ModelFiles; device: Gpu; buffers: Buffers; pipelines: Pipelines; format: ReturnType<typeof formatFor>; wanted: number }
+
+async function assemble(options: Assembly): Promise<Engine> {
+  const { files, device: gpu, buffers, pipelines, format, onProgress } = options
+  const { config } = files
+  const kv = format === 'f32' ? 'f32' : 'f16'
+  const weights = await loadWeights({ ...options, gpu })
+  const weightBytes = buffers.bytes
+  onProgress?.({ phase: 'compile', loaded: files.checkpoint.bytes, total: files.checkpoint.bytes })
+  const pages = Math.min(Math.ceil(Math.min(options.wanted, config.context) / pageSize), Math.floor(gpu.limits.binding / pageBytes(config, kv)))
+  const shape = shapeFor(gpu, files, pages)
+  const decoder = new Decoder({ config, weights, gpu, buffers, pipelines, kv, pages, shape })
+  const kvBytes = config.layers * pages * pageBytes(config, kv)
+  const pacer = new Pacer({ rows: shape.rows, tokens: gpu.info.software ? 4 : 8, clock: options.clock ?? now })
+  const runner = new Runner({ gpu, buffers, decoder, config, shape, kv, pacer })
+  await runner.warm()
+  const context = Math.min(pages * pageSize, config.context, options.wanted)
+  const cache = new Pages(pages)
+  const scheduler = new Scheduler({ runner, pages: cache, pacer, context, slots: shape.slots, depth: gpu.info.software ? 1 : 2, ring })
+  const info: ModelInfo = {
+    id: options.id ?? options.source.name,
+    family: config.family,
+    parameters: parameterCount(files),
+    layers: config.layers,
+    vocabulary: config.vocabulary,
+    context,
+    weights: format,
+    bytes: { weights: weightBytes, kv: kvBytes, scratch: buffers.bytes - weightBytes - kvBytes },
+    ...(options.licence ? { licence: options.licence } : {}),
+    adapter: gpu.info,
+  }
+  onProgress?.({ phase: 'ready', loaded: files.checkpoint.bytes, total: files.checkpoint.bytes })
+  return Engine.of({ info, files, gpu, pages: cache, runner, scheduler, pipelines, buffers })
+}
+
+/** Rows of a pass and of logits, as many as one binding holds. */
+function shapeFor(gpu: Gpu, files: ModelFiles, pages: number): RowsShape {
+  const { config } = files
+  const fit = (width: number, most: number) => Math.max(1, 2 ** Math.floor(Math.log2(Math.min(most, gpu.limits.binding / (width * 4)))))
+  const logits = fit(config.vocabulary, 8)
+  return { rows: fit(widestRow(config), gpu.info.software ? 64 : 256), logits, slots: logits, pages, ring }
+}
+
+const parameterCount = (files: ModelFiles): number => {
+  let sum = 0
+  for (const { shape } of files.checkpoint.tensors.values()) sum += shape.reduce((product, side) => product * side, 1)
+  return sum
+}
+
+function contextOf(context: number | undefined): number {
+  if (context === undefined) return defaultContext
+  if (!Number.isInteger(context) || context < 2) throw new GlmError('request_invalid', `context is ${context}; use a whole number of positions from 2.`)
+  return context
+}
+
+/** The same seed gives the same text where this is the same: adapter and variants. */
+function fingerprintOf(info: ModelInfo): string {
+  const { vendor, architecture, description, f16 }: AdapterInfo = info.adapter
+  const text = [vendor, architecture, description, f16, info.weights, info.id].join('|')
+  let hash = 0x811c9dc5
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  return `fp_${(hash >>> 0).toString(16).padStart(8, '0')}`
+}
+
+const now = () => performance.now()

@@ -1,0 +1,69 @@
+// How much to hand the GPU at once. The page's compositor shares it and watchdogs kill, so no submit is meant to hold it for 100 ms:
+// prefill chunks, tokens per submit and slices of one pass follow the times that were measured.
+
+/** Milliseconds a submit may hold the GPU, and what is aimed at, since the next one may be slower than the last. */
+export const holdLimit = 100
+const aim = 50
+
+export interface PacerOptions {
+  /** Rows of a pass at most. */
+  rows: number
+  /** Tokens of a submit at most. */
+  tokens: number
+  /** Milliseconds; injected by tests. */
+  clock: () => number
+}
+
+export class Pacer {
+  readonly #options: PacerOptions
+  #rows: number
+  #tokens = 1
+  #slices = 1
+
+  constructor(options: PacerOptions) {
+    this.#options = options
+    this.#rows = Math.min(16, options.rows)
+  }
+
+  now(): number {
+    return this.#options.clock()
+  }
+
+  /** Rows of the next prefill chunk: a power of two, so that few recordings serve all. */
+  get rows(): number {
+    return this.#rows
+  }
+
+  /** Tokens of the next decode submit. */
+  get tokens(): number {
+    return this.#tokens
+  }
+
+  /** Submits that one pass is cut into, where a single row holds the GPU too long. */
+  get slices(): number {
+    return this.#slices
+  }
+
+  /** A prefill chunk of `rows` took `milliseconds` over `slices` submits. */
+  prefilled(rows: number, milliseconds: number): void {
+    const perSubmit = milliseconds / this.#slices
+    // A chunk smaller than asked for tells little about a larger one, unless it was too slow already.
+    if (perSubmit > aim) this.#shrink(perSubmit)
+    else if (rows >= this.#rows && perSubmit * 2 <= aim) this.#rows = Math.min(this.#options.rows, this.#rows * 2)
+  }
+
+  #shrink(perSubmit: number): void {
+    const halvings = Math.ceil(Math.log2(perSubmit / aim))
+    const rows = this.#rows / 2 ** halvings
+    this.#rows = Math.max(1, rows)
+    if (rows < 1) this.#slices = Math.min(64, Math.ceil(this.#slices / rows))
+  }
+
+  /** A submit of `tokens` passes took `milliseconds`. */
+  decoded(tokens: number, milliseconds: number): void {
+    const each = milliseconds / tokens
+    const wanted = Math.max(1, Math.floor(aim / each))
+    this.#tokens = Math.min(this.#options.tokens, wanted, this.#tokens * 2)
+    if (each / this.#slices > aim) this.#slices = Math.min(64, Math.ceil(each / aim))
+  }
+}

@@ -1,0 +1,89 @@
+// A chat request at the door: every field is checked here with a sentence, and trusted inside.
+import type { ChatRequest } from '../api/types.ts'
+import { GlmError } from '../errors.ts'
+import type { GenerationConfig } from '../model/config.ts'
+import type { SamplingSettings } from '../model/rows.ts'
+
+/** Fields that OpenAI has and that are not served yet: refused by name rather than ignored, unless they ask for the default. */
+const unserved: Record<string, readonly unknown[]> = {
+  n: [undefined, null, 1],
+  logprobs: [undefined, null, false],
+  top_logprobs: [undefined, null, 0],
+  logit_bias: [undefined, null],
+  presence_penalty: [undefined, null, 0],
+  frequency_penalty: [undefined, null, 0],
+  response_format: [undefined, null],
+  tool_choice: [undefined, null, 'auto', 'none'],
+  functions: [undefined, null],
+  audio: [undefined, null],
+}
+
+export function checkRequest(request: ChatRequest): void {
+  if (typeof request !== 'object' || request === null) throw new GlmError('request_invalid', 'Pass a request object with messages.')
+  for (const [name, values] of Object.entries(unserved)) {
+    const value = (request as unknown as Record<string, unknown>)[name]
+    if (!values.includes(value)) throw new GlmError('request_invalid', `${name} ${JSON.stringify(value)} is not supported; leave it out.`)
+  }
+  checkMessages(request.messages)
+  if (request.tools != null && !Array.isArray(request.tools)) throw new GlmError('request_invalid', 'tools must be an array of functions.')
+}
+
+function checkMessages(messages: unknown): void {
+  if (!Array.isArray(messages) || messages.length === 0) throw new GlmError('messages_invalid', 'messages is empty; pass at least one message with role and content.')
+  for (const [index, message] of messages.entries()) {
+    const { role, content, tool_calls } = (message ?? {}) as Record<string, unknown>
+    if (!['system', 'developer', 'user', 'assistant', 'tool'].includes(role as string)) {
+      throw new GlmError('messages_invalid', `messages[${index}].role is ${JSON.stringify(role)}; use system, user, assistant or tool.`)
+    }
+    const missing = content === undefined || content === null
+    if (missing && !(role === 'assistant' && (tool_calls || content === null))) throw new GlmError('messages_invalid', `messages[${index}] has no content; pass a string.`)
+    if (!missing && typeof content !== 'string') checkParts(content, index)
+  }
+}
+
+function checkParts(content: unknown, index: number): void {
+  if (!Array.isArray(content)) throw new GlmError('messages_invalid', `messages[${index}].content must be a string or an array of parts.`)
+  for (const part of content) {
+    const { type, text } = (part ?? {}) as Record<string, unknown>
+    if (type !== 'text' || typeof text !== 'string') {
+      throw new GlmError('messages_invalid', `messages[${index}] holds a part of type ${JSON.stringify(type)}; this model takes text parts only.`)
+    }
+  }
+}
+
+/** A finite number in a range, or the default for null and undefined. */
+function ranged(request: ChatRequest, name: keyof ChatRequest, low: number, high: number, otherwise: number, whole = false): number {
+  const value = request[name]
+  if (value === undefined || value === null) return otherwise
+  if (typeof value !== 'number' || !(value >= low && value <= high) || (whole && !Number.isInteger(value))) {
+    throw new GlmError('request_invalid', `${name} is ${JSON.stringify(value)}; use a ${whole ? 'whole ' : ''}number from ${low} to ${high}.`)
+  }
+  return value
+}
+
+/** Sampling of a request over the model's own defaults. Without a seed one is drawn. */
+export function samplingOf(request: ChatRequest, defaults: GenerationConfig): SamplingSettings {
+  const seed = ranged(request, 'seed', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, Math.floor(Math.random() * 2 ** 53), true)
+  return {
+    temperature: ranged(request, 'temperature', 0, 2, defaults.sampled === false ? 0 : (defaults.temperature ?? 1)),
+    topK: ranged(request, 'top_k', 0, 2 ** 24, defaults.topK ?? 0, true),
+    topP: ranged(request, 'top_p', 0, 1, defaults.topP ?? 1),
+    seed: [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0],
+  }
+}
+
+export function maxTokensOf(request: ChatRequest, room: number): number {
+  const asked = request.max_completion_tokens ?? request.max_tokens
+  if (asked === undefined || asked === null) return room
+  if (!Number.isInteger(asked) || asked < 1) throw new GlmError('request_invalid', `max_tokens is ${JSON.stringify(asked)}; use a whole number from 1.`)
+  return Math.min(asked, room)
+}
+
+export function stopStringsOf(request: ChatRequest): string[] {
+  const { stop } = request
+  const strings = stop === undefined || stop === null ? [] : Array.isArray(stop) ? stop : [stop]
+  if (strings.length > 16 || strings.some((text) => typeof text !== 'string' || text === '')) {
+    throw new GlmError('request_invalid', 'stop must be a string or up to 16 strings, none of them empty.')
+  }
+  return strings
+}

@@ -1,0 +1,254 @@
+// Who gets rows: prompts go in by chunks, in turns with decode bursts over every sequence that is answering.
+import { asGlmError, GlmError } from '../errors.ts'
+import { pageSize } from '../kernels/rows.ts'
+import type { Row } from '../model/rows.ts'
+import type { Pacer } from './pacer.ts'
+import type { Pages } from './pages.ts'
+import type { Runner } from './runner.ts'
+import type { Generation, Sequence } from './sequence.ts'
+
+export interface SchedulerOptions {
+  runner: Runner
+  pages: Pages
+  pacer: Pacer
+  /** Positions of a sequence at most. */
+  context: number
+  /** Sequences that decode together at most. */
+  slots: number
+  /** Submits in flight while decoding. */
+  depth: number
+  ring: number
+}
+
+/** What a finished generation tells beside its tokens. */
+export interface GenerationReport {
+  cached: number
+}
+
+export class Scheduler {
+  readonly #options: SchedulerOptions
+  readonly #sequences = new Set<Sequence>()
+  #running: Promise<void> | undefined
+  #failed: GlmError | undefined
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options
+  }
+
+  /** Sequences that wait or run. */
+  get size(): number {
+    return this.#sequences.size
+  }
+
+  /** Runs a generation to its end; `onToken` is called for each token. Rejects with what stopped it. */
+  async run(generation: Generation): Promise<GenerationReport> {
+    if (this.#failed) throw this.#failed
+    const sequence = {
+      generation,
+      tokens: [...generation.prompt],
+      pages: [],
+      valid: 0,
+      scheduled: 0,
+      cached: 0,
+      generated: 0,
+      slot: -1,
+      state: 'waiting',
+    } as unknown as Sequence
+    const done = new Promise<void>((resolve, reject) => Object.assign(sequence, { settle: { resolve, reject } }))
+    this.#sequences.add(sequence)
+    this.#running ??= this.#loop()
+    await done
+    return { cached: sequence.cached }
+  }
+
+  /** Ends every generation with `error`; later ones are refused. */
+  fail(error: GlmError): void {
+    this.#failed = error
+    for (const sequence of this.#sequences) this.#end(sequence, error)
+  }
+
+  /** Resolves when nothing runs and the submits in flight are done. */
+  async idle(): Promise<void> {
+    await this.#running
+  }
+
+  async #loop(): Promise<void> {
+    try {
+      while (this.#sequences.size > 0) {
+        this.#admit()
+        const prefilling = this.#in('prefill')[0]
+        if (prefilling) await this.#prefill(prefilling)
+        if (this.#in('decode').length > 0) await this.#decode()
+        this.#dropAborted()
+      }
+    } catch (error) {
+      const fault = asGlmError(error)
+      for (const sequence of this.#sequences) this.#end(sequence, fault)
+    } finally {
+      this.#running = undefined
+    }
+  }
+
+  #in(state: Sequence['state']): Sequence[] {
+    return [...this.#sequences].filter((sequence) => sequence.state === state)
+  }
+
+  /** Lets waiting sequences in while there are slots and pages. */
+  #admit(): void {
+    const { pages, slots, runner } = this.#options
+    const used = new Set([...this.#sequences].map(({ slot }) => slot))
+    for (const sequence of this.#in('waiting')) {
+      const slot = Array.from({ length: slots }, (_, index) => index).find((index) => !used.has(index))
+      if (slot === undefined) return
+      const needed = Math.ceil((sequence.tokens.length + 1) / pageSize)
+      // Its whole prompt must fit beside what others hold; otherwise it waits until they are done.
+      if (pages.free < needed && used.size > 1) return
+      const prefix = pages.open(sequence.tokens)
+      sequence.pages.push(...prefix.pages)
+      if (prefix.copy) runner.copyPage(prefix.copy.from, prefix.copy.to)
+      Object.assign(sequence, { valid: prefix.tokens, scheduled: prefix.tokens, cached: prefix.tokens, slot, state: 'prefill' })
+      used.add(slot)
+    }
+  }
+
+  async #prefill(sequence: Sequence): Promise<void> {
+    const { pacer, pages, runner } = this.#options
+    if (this.#aborted(sequence)) return
+    const { prompt, sampling } = sequence.generation
+    const chunk = prompt.slice(sequence.valid, sequence.valid + pacer.rows)
+    const end = sequence.valid + chunk.length
+    if (!pages.grow(sequence.pages, end + 1)) {
+      if (this.#sequences.size === 1) this.#end(sequence, new GlmError('out_of_memory', 'The KV pool has no room for this prompt; load the model with a larger context.'))
+      else this.#yieldPages(sequence)
+      return
+    }
+    const last = end === prompt.length
+    const ids = sequence.pages.map(({ id }) => id)
+    const token = await runner.prefill(chunk, sequence.valid, ids, last ? sampling : undefined)
+    sequence.valid = end
+    sequence.scheduled = end
+    pages.share(sequence.pages, prompt.slice(0, end))
+    if (!last || sequence.state === 'done') return
+    sequence.state = 'decode'
+    this.#deliver(sequence, token!)
+  }
+
+  /** Gives a prompt's pages back and lets it start again when others are done. */
+  #yieldPages(sequence: Sequence): void {
+    this.#options.pages.close(sequence.pages)
+    sequence.pages.length = 0
+    Object.assign(sequence, { valid: 0, scheduled: 0, slot: -1, state: 'waiting' })
+  }
+
+  /** Decodes the present group until someone joins, leaves or must wait. Submits overlap; the rows feed themselves. */
+  async #decode(): Promise<void> {
+    const { runner, depth, pacer } = this.#options
+    const group = this.#in('decode')
+    this.#writeRows(group)
+    const flights: { tokens: number; read: Promise<Uint32Array>; began: number; draws: number[] }[] = []
+    let going = true
+    while (going || flights.length > 0) {
+      while (going && flights.length < depth) {
+        const tokens = this.#burst(group)
+        if (tokens === 0) {
+          going = false
+          break
+        }
+        const draws = group.map((sequence) => sequence.scheduled - sequence.generation.prompt.length + 1)
+        flights.push({ tokens, read: runner.decode(group.length, tokens), began: pacer.now(), draws })
+        for (const sequence of group) sequence.scheduled += tokens
+      }
+      const flight = flights.shift()
+      if (!flight) break
+      const ring = await flight.read
+      // With others still in flight the wait was shorter than the work: only a lone flight tells a time.
+      if (flights.length === 0) pacer.decoded(flight.tokens, pacer.now() - flight.began)
+      group.forEach((sequence, index) => this.#take(sequence, ring, flight.draws[index]!, flight.tokens))
+      const changed = group.some((sequence) => sequence.state !== 'decode' || sequence.generation.signal?.aborted)
+      if (changed || this.#in('prefill').length > 0 || this.#in('waiting').length > 0) going = false
+    }
+    for (const sequence of group) sequence.scheduled = sequence.valid
+  }
+
+  #writeRows(group: readonly Sequence[]): void {
+    const { decodeRows } = this.#options.runner
+    const rows: Row[] = group.map(({ tokens, slot }) => ({ token: tokens.at(-1)!, position: tokens.length - 1, slot }))
+    for (const sequence of group) {
+      decodeRows.writeSlot(sequence.slot, sequence.generation.sampling, sequence.generated)
+      decodeRows.writePages(sequence.slot, sequence.pages.map(({ id }) => id))
+    }
+    decodeRows.write(rows, rows.map((_, index) => index))
+  }
+
+  /** How many tokens the next submit makes for everyone; pages are appended ahead of it. 0 when someone cannot go on. */
+  #burst(group: readonly Sequence[]): number {
+    const { pacer, context, pages, runner, ring } = this.#options
+    let tokens = Math.min(pacer.tokens, Math.floor(ring / 4))
+    for (const sequence of group) {
+      const { maxTokens, prompt } = sequence.generation
+      const produced = sequence.scheduled - prompt.length + 1
+      tokens = Math.min(tokens, maxTokens - produced, context - sequence.scheduled)
+    }
+    if (tokens <= 0) return 0
+    for (const sequence of group) {
+      const before = sequence.pages.length
+      if (!pages.grow(sequence.pages, sequence.scheduled + tokens)) return this.#starved(sequence)
+      if (sequence.pages.length > before) runner.decodeRows.writePages(sequence.slot, sequence.pages.map(({ id }) => id), before)
+    }
+    return tokens
+  }
+
+  /** The pool is full: the sequence that needs more ends, as at its token limit. */
+  #starved(sequence: Sequence): 0 {
+    if (sequence.scheduled === sequence.valid) this.#end(sequence)
+    return 0
+  }
+
+  #take(sequence: Sequence, ring: Uint32Array, draw: number, tokens: number): void {
+    for (let index = 0; index < tokens && sequence.state === 'decode'; index++) {
+      sequence.valid++
+      this.#deliver(sequence, ring[sequence.slot * this.#options.ring + ((draw + index) % this.#options.ring)]!)
+    }
+  }
+
+  #deliver(sequence: Sequence, token: number): void {
+    if (this.#aborted(sequence)) return
+    if (token === 0xffffffff) {
+      this.#end(sequence, new GlmError('weights_invalid', 'The model computed NaN; load it with weights f32, or download it again.'))
+      return
+    }
+    sequence.tokens.push(token)
+    sequence.generated++
+    const { generation } = sequence
+    let goOn = false
+    try {
+      goOn = generation.onToken(token)
+    } catch (error) {
+      this.#end(sequence, asGlmError(error))
+      return
+    }
+    if (!goOn || sequence.generated >= generation.maxTokens || sequence.tokens.length > this.#options.context) this.#end(sequence)
+  }
+
+  #dropAborted(): void {
+    for (const sequence of this.#sequences) this.#aborted(sequence)
+  }
+
+  #aborted(sequence: Sequence): boolean {
+    const { signal } = sequence.generation
+    if (!signal?.aborted || sequence.state === 'done') return sequence.state === 'done'
+    this.#end(sequence, new GlmError('aborted', 'The generation was aborted.', { cause: signal.reason }))
+    return true
+  }
+
+  #end(sequence: Sequence, error?: unknown): void {
+    if (sequence.state === 'done') return
+    const { pages } = this.#options
+    sequence.state = 'done'
+    pages.share(sequence.pages, sequence.tokens.slice(0, sequence.valid), true)
+    pages.close(sequence.pages)
+    this.#sequences.delete(sequence)
+    if (error) sequence.settle.reject(error)
+    else sequence.settle.resolve()
+  }
+}

@@ -1,0 +1,30 @@
+// One generation as the scheduler sees it: what is asked, what stands in its pages, and where it is.
+import type { SamplingSettings } from '../model/rows.ts'
+import type { Page } from './pages.ts'
+
+export interface Generation {
+  prompt: readonly number[]
+  sampling: SamplingSettings
+  maxTokens: number
+  signal?: AbortSignal
+  /** Takes a token; false ends the generation. */
+  onToken: (token: number) => boolean
+}
+
+export interface Sequence {
+  readonly generation: Generation
+  /** Prompt and answer. The last token of an answer is known before it was run. */
+  readonly tokens: number[]
+  readonly pages: Page[]
+  /** Tokens of `tokens` whose keys and values stand in the pages. */
+  valid: number
+  /** Position that the next submitted pass writes; ahead of `valid` while passes are in flight. */
+  scheduled: number
+  /** Prompt tokens that were there already. */
+  cached: number
+  generated: number
+  /** Slot in the decode rows, while decoding. */
+  slot: number
+  state: 'waiting' | 'prefill' | 'decode' | 'done'
+  readonly settle: { resolve: () => void; reject: (error: unknown) => void }
+}

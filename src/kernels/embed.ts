@@ -1,0 +1,24 @@
+// Embedding lookup from the same weight layout as every matrix.
+import type { Kernel } from '../gpu/pipeline.ts'
+import { files } from './files.ts'
+import { type Matrix, type MatrixPart, reader, scalesAt } from './matrix.ts'
+import { type RowsShape, rowsConstants } from './rows.ts'
+
+export function embed(matrix: Matrix, part: MatrixPart, shape: RowsShape, f16: boolean): Kernel {
+  const weights = reader(matrix.format, f16)
+  return {
+    name: 'embed',
+    files: files('embed', weights.file, 'rows'),
+    f16: weights.f16,
+    bindings: { weights: 'read', y: 'write', rows: 'read' },
+    constants: {
+      ...rowsConstants(shape),
+      GROUPS: matrix.groups,
+      SCALES: scalesAt(matrix.format, matrix.groups, part.rows),
+      ROWS_OUT: part.rows,
+      ROW_OFFSET: part.offset,
+    },
+  }
+}
+
+export const embedGroups = (matrix: Matrix, rows: number): [number, number] => [Math.ceil(matrix.groups / 64), rows]

@@ -1,0 +1,14 @@
+// The last dispatch of a pass: chooses tokens and feeds them back.
+import type { Kernel } from '../gpu/pipeline.ts'
+import { files } from './files.ts'
+import { type RowsShape, rowsConstants } from './rows.ts'
+
+/** Workgroups: [rows whose logits were asked for]. */
+export function sample(vocabulary: number, shape: RowsShape): Kernel {
+  return {
+    name: 'sample',
+    files: files('sample', 'random', 'rows'),
+    bindings: { x: 'read', rows: 'write' },
+    constants: { ...rowsConstants(shape), VOCABULARY: vocabulary, SLOTS: shape.slots, RING: shape.ring },
+  }
+}

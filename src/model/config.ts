@@ -1,0 +1,165 @@
+// config.json → Config, every architectural switch read from it; what the engine does not do is refused by the field's name.
+import { GlmError } from '../errors.ts'
+import { families } from './families.ts'
+
+export interface Yarn {
+  factor: number
+  original: number
+  betaFast: number
+  betaSlow: number
+  truncate: boolean
+  attentionFactor: number
+}
+
+export interface Config {
+  family: string
+  postNorms: boolean
+  hidden: number
+  layers: number
+  heads: number
+  kvHeads: number
+  headDim: number
+  /** Dimensions of a head that rotate. */
+  rotary: number
+  ffn: number
+  vocabulary: number
+  eps: number
+  theta: number
+  yarn?: Yarn
+  qkvBias: boolean
+  tied: boolean
+  /** Positions the checkpoint was made for. */
+  context: number
+  /** Ids that end an answer, from config.json and generation_config.json. */
+  stopIds: number[]
+}
+
+type Fields = Record<string, unknown>
+
+const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Reads a Hugging Face config, in the style of transformers 5 (`rope_parameters`) or before (`rope_theta`, `rope_scaling`). */
+export function parseConfig(json: unknown): Config {
+  if (!isFields(json)) throw new GlmError('file_invalid', 'config.json is not an object; download the model again.')
+  const family = families[String(json.model_type)]
+  if (!family || !Object.hasOwn(families, String(json.model_type))) {
+    throw new GlmError('family_unknown', `config.json says model_type ${JSON.stringify(json.model_type)}; choose a model of ${Object.keys(families).join(' or ')}.`)
+  }
+  refuse(json)
+  const heads = whole(json, 'num_attention_heads')
+  const hidden = whole(json, 'hidden_size')
+  const headDim = json.head_dim == null ? family.defaults.headDim : whole(json, 'head_dim')
+  const rope = ropeFields(json)
+  const partial = number(rope, 'partial_rotary_factor', number(json, 'partial_rotary_factor', family.defaults.partialRotary))
+  const config: Config = {
+    family: String(json.model_type),
+    postNorms: family.postNorms,
+    hidden,
+    layers: whole(json, 'num_hidden_layers'),
+    heads,
+    kvHeads: json.num_key_value_heads == null ? heads : whole(json, 'num_key_value_heads'),
+    headDim,
+    rotary: Math.floor(headDim * partial),
+    ffn: whole(json, 'intermediate_size'),
+    vocabulary: whole(json, 'vocab_size'),
+    eps: number(json, 'rms_norm_eps', family.defaults.eps),
+    theta: number(rope, 'rope_theta', number(json, 'rope_theta', family.defaults.theta)),
+    qkvBias: json.attention_bias === true,
+    tied: json.tie_word_embeddings === true,
+    context: whole(json, 'max_position_embeddings'),
+    stopIds: ids(json.eos_token_id),
+  }
+  const yarn = parseYarn(rope, config.context)
+  if (yarn) config.yarn = yarn
+  check(config)
+  return config
+}
+
+/** Fields whose other values the engine does not do. */
+function refuse(json: Fields): void {
+  const expected: [string, readonly unknown[]][] = [
+    ['hidden_act', [undefined, 'silu', 'swish']],
+    ['quantization_config', [undefined, null]],
+    ['sliding_window', [undefined, null]],
+    ['mlp_bias', [undefined, false]],
+  ]
+  for (const [field, values] of expected) {
+    if (!values.includes(json[field])) {
+      throw new GlmError('config_unsupported', `config.json has ${field} ${JSON.stringify(json[field])}, which is not supported; choose another conversion of the model.`)
+    }
+  }
+}
+
+function ropeFields(json: Fields): Fields {
+  const fields = json.rope_parameters ?? json.rope_scaling
+  return isFields(fields) ? fields : {}
+}
+
+/** As `_compute_yarn_parameters` of transformers. */
+function parseYarn(rope: Fields, context: number): Yarn | undefined {
+  const type = rope.rope_type ?? rope.type ?? 'default'
+  if (type === 'default') return undefined
+  if (type !== 'yarn') throw new GlmError('config_unsupported', `config.json has rope_type ${JSON.stringify(type)}, which is not supported; choose default or yarn.`)
+  const original = rope.original_max_position_embeddings == null ? context : whole(rope, 'original_max_position_embeddings')
+  const factor = rope.factor == null ? context / original : number(rope, 'factor', 1)
+  const scale = (mscale: number) => (factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1)
+  const [mscale, all] = [number(rope, 'mscale', 0), number(rope, 'mscale_all_dim', 0)]
+  return {
+    factor,
+    original,
+    betaFast: number(rope, 'beta_fast', 32) || 32,
+    betaSlow: number(rope, 'beta_slow', 1) || 1,
+    truncate: rope.truncate !== false,
+    attentionFactor: number(rope, 'attention_factor', mscale && all ? scale(mscale) / scale(all) : scale(1)),
+  }
+}
+
+function check(config: Config): void {
+  const fault = (field: string, why: string) => new GlmError('config_unsupported', `config.json has ${field} that ${why}; choose another checkpoint.`)
+  if (config.headDim % 4 !== 0 || config.headDim > 256) throw fault('head_dim', 'is not a multiple of 4 up to 256')
+  if (config.heads % config.kvHeads !== 0) throw fault('num_key_value_heads', 'does not divide num_attention_heads')
+  if (config.rotary % 2 !== 0 || config.rotary > config.headDim || config.rotary < 2) throw fault('partial_rotary_factor', 'does not give an even number of dims')
+  if (!(config.eps > 0) || !(config.theta > 1)) throw fault('rms_norm_eps or rope_theta', 'is not positive')
+}
+
+/** `generation_config.json`: more stop ids and the sampling defaults. */
+export interface GenerationConfig {
+  stopIds: number[]
+  /** `do_sample`; undefined where the file does not say. */
+  sampled: boolean | undefined
+  temperature?: number
+  topK?: number
+  topP?: number
+}
+
+export function parseGenerationConfig(json: unknown): GenerationConfig {
+  const fields = isFields(json) ? json : {}
+  const optional = (name: string) => (typeof fields[name] === 'number' ? (fields[name] as number) : undefined)
+  return {
+    stopIds: ids(fields.eos_token_id),
+    sampled: typeof fields.do_sample === 'boolean' ? fields.do_sample : undefined,
+    temperature: optional('temperature'),
+    topK: optional('top_k'),
+    topP: optional('top_p'),
+  }
+}
+
+function whole(fields: Fields, name: string): number {
+  const value = fields[name]
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1 || value > 2 ** 24) {
+    throw new GlmError('config_unsupported', `config.json has no usable ${name} (${JSON.stringify(value)}); download the model again.`)
+  }
+  return value
+}
+
+function number(fields: Fields, name: string, otherwise: number): number {
+  const value = fields[name]
+  if (value == null) return otherwise
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw new GlmError('config_unsupported', `config.json has ${name} ${JSON.stringify(value)}, not a number.`)
+  return value
+}
+
+function ids(value: unknown): number[] {
+  const list = Array.isArray(value) ? value : [value]
+  return list.filter((id): id is number => Number.isSafeInteger(id) && (id as number) >= 0)
+}

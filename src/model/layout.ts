@@ -1,0 +1,84 @@
+// The tensors of a GLM text model: names in the checkpoint, shapes, and which matrix on the GPU their rows become part of.
+import type { MatrixPlan, VectorPlan } from '../weights/load.ts'
+import type { Config } from './config.ts'
+
+export interface LayerPlan {
+  qkv: MatrixPlan
+  o: MatrixPlan
+  gateUp: MatrixPlan
+  down: MatrixPlan
+  vectors: VectorPlan[]
+}
+
+const pad = (length: number, step = 32) => Math.ceil(length / step) * step
+
+const single = (name: string, tensor: string, rows: number, columns: number): MatrixPlan => ({
+  name,
+  rows,
+  columns,
+  pieces: [{ tensor, from: 0, rows, offset: 0, step: 1 }],
+})
+
+export function planLayer(config: Config, layer: number): LayerPlan {
+  const { hidden, heads, kvHeads, headDim, ffn } = config
+  const prefix = `model.layers.${layer}.`
+  const widths = { q_proj: heads * headDim, k_proj: kvHeads * headDim, v_proj: kvHeads * headDim }
+  const qkv: MatrixPlan = { name: 'qkv', rows: (heads + 2 * kvHeads) * headDim, columns: hidden, pieces: [] }
+  let offset = 0
+  for (const [name, rows] of Object.entries(widths)) {
+    qkv.pieces.push({ tensor: `${prefix}self_attn.${name}.weight`, from: 0, rows, offset, step: 1 })
+    offset += rows
+  }
+  const gateUp = `${prefix}mlp.gate_up_proj.weight`
+  return {
+    qkv,
+    o: single('o', `${prefix}self_attn.o_proj.weight`, hidden, heads * headDim),
+    // Rows of gate and up alternate, so that one thread holds both halves of a SwiGLU.
+    gateUp: {
+      name: 'gate_up',
+      rows: 2 * ffn,
+      columns: hidden,
+      pieces: [
+        { tensor: gateUp, from: 0, rows: ffn, offset: 0, step: 2 },
+        { tensor: gateUp, from: ffn, rows: ffn, offset: 1, step: 2 },
+      ],
+    },
+    down: single('down', `${prefix}mlp.down_proj.weight`, hidden, ffn),
+    vectors: planVectors(config, prefix),
+  }
+}
+
+function planVectors(config: Config, prefix: string): VectorPlan[] {
+  const names: [string, number][] = [
+    ['input_layernorm.weight', config.hidden],
+    // In glm4 this is the norm before the MLP; the ones behind attention and MLP have names of their own.
+    ['post_attention_layernorm.weight', config.hidden],
+  ]
+  if (config.postNorms) names.push(['post_self_attn_layernorm.weight', config.hidden], ['post_mlp_layernorm.weight', config.hidden])
+  const vectors: VectorPlan[] = []
+  let offset = 0
+  for (const [name, length] of names) {
+    vectors.push({ tensor: prefix + name, length, offset })
+    offset += pad(length)
+  }
+  if (config.qkvBias) {
+    for (const name of ['q_proj', 'k_proj', 'v_proj']) {
+      const length = (name === 'q_proj' ? config.heads : config.kvHeads) * config.headDim
+      // Biases stand side by side, as the rows of the fused matrix do.
+      vectors.push({ tensor: `${prefix}self_attn.${name}.bias`, length, offset })
+      offset += length
+    }
+  }
+  return vectors
+}
+
+/** Where a vector of a layer stands in aux, by the end of its name. */
+export const vectorOffset = (plan: LayerPlan, ending: string): number | undefined => plan.vectors.find((vector) => vector.tensor.endsWith(ending))?.offset
+
+export const auxLength = (vectors: readonly VectorPlan[]): number => pad(Math.max(...vectors.map((vector) => vector.offset + vector.length)))
+
+export const planEmbedding = (config: Config): MatrixPlan => single('embed', 'model.embed_tokens.weight', config.vocabulary, config.hidden)
+
+export const planHead = (config: Config): MatrixPlan => single('head', 'lm_head.weight', config.vocabulary, config.hidden)
+
+export const finalNorm = (config: Config): VectorPlan => ({ tensor: 'model.norm.weight', length: config.hidden, offset: 0 })

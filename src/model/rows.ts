@@ -1,0 +1,71 @@
+// The host's side of shaders/rows.wgsl: writes rows, slots and page lists; the GPU advances them.
+import { type RowsShape, rowsLayout, slotHeader } from '../kernels/rows.ts'
+
+export interface Row {
+  token: number
+  position: number
+  slot: number
+}
+
+/** How the tokens of a slot are chosen. */
+export interface SamplingSettings {
+  /** 0 is greedy. */
+  temperature: number
+  /** 0 keeps all. */
+  topK: number
+  /** 1 keeps all. */
+  topP: number
+  /** 64 bits as [low, high]. */
+  seed: readonly [number, number]
+}
+
+const greedy: SamplingSettings = { temperature: 0, topK: 0, topP: 1, seed: [0, 0] }
+
+export class Rows {
+  readonly shape: RowsShape
+  readonly buffer: GPUBuffer
+  readonly layout: ReturnType<typeof rowsLayout>
+  readonly #queue: GPUQueue
+
+  constructor(shape: RowsShape, buffer: GPUBuffer, queue: GPUQueue) {
+    this.shape = shape
+    this.buffer = buffer
+    this.layout = rowsLayout(shape)
+    this.#queue = queue
+  }
+
+  /** What the next pass runs over: rows, and which of them want logits. */
+  write(rows: readonly Row[], logits: readonly number[]): void {
+    const words = new Uint32Array(this.layout.table + rows.length * 4)
+    words[0] = rows.length
+    words[1] = logits.length
+    rows.forEach((row, index) => {
+      words.set([row.token, row.position, row.slot, 0], this.layout.table + index * 4)
+    })
+    this.#put(0, words)
+    this.#put(this.layout.logits, Uint32Array.from(logits))
+  }
+
+  /** A slot's sampling and the index of its next draw. */
+  writeSlot(slot: number, settings: SamplingSettings = greedy, draw = 0): void {
+    const words = new Uint32Array(slotHeader)
+    const floats = new Float32Array(words.buffer)
+    floats[0] = settings.temperature
+    words[1] = settings.topK
+    floats[2] = settings.topP
+    words[3] = settings.seed[0]
+    words[4] = settings.seed[1]
+    words[5] = draw
+    this.#put(this.layout.slots + slot * this.layout.stride, words)
+  }
+
+  /** Pages `from`.. of a slot. Queue order keeps this ahead of the passes that need them. */
+  writePages(slot: number, pages: readonly number[], from = 0): void {
+    const at = this.layout.slots + slot * this.layout.stride + slotHeader + from
+    this.#put(at, Uint32Array.from(pages.slice(from)))
+  }
+
+  #put(offset: number, words: Uint32Array<ArrayBuffer>): void {
+    if (words.length > 0) this.#queue.writeBuffer(this.buffer, offset * 4, words)
+  }
+}
