@@ -2,6 +2,7 @@
 // (SwiftShader, which every Chromium brings, has no f16 and subgroups of 4.) `libvk_swiftshader.so` in the copy is our shim, lavapipe-icd.c.
 // The GPU sandbox would not let it open Mesa, so launch the copy with --disable-gpu-sandbox beside the usual flags of test/adapters.ts.
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import {
   constants,
   copyFileSync,
@@ -27,10 +28,8 @@ const driver = 'libvk_swiftshader.so'
 export function chromiumLavapipe({ chrome, lavapipe, install = true, log = console.error, aptInstall = () => false }) {
   const { folder, binary } = original(chrome)
   const library = JSON.parse(readFileSync(lavapipe, 'utf8')).ICD.library_path
-  const stamp = JSON.stringify([
-    folder,
-    ...[join(folder, binary), lavapipe, shim].map((file) => `${statSync(file).size}.${statSync(file).mtimeMs}`),
-  ])
+  const marks = [join(folder, binary), lavapipe].map((file) => `${statSync(file).size}.${statSync(file).mtimeMs}`)
+  const stamp = JSON.stringify([folder, ...marks, createHash('sha256').update(readFileSync(shim)).digest('hex')])
   const copy = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'glm-webgpu/chromium-lavapipe')
   const stampFile = join(copy, 'made-from.json')
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return join(copy, binary)

@@ -43,7 +43,7 @@ async function main() {
     total.skipped -= absent.length
     notes.push(`adapters are required here, and ${absent.map(({ name }) => name).join(', ')} did not run`)
   }
-  if (built.sizes) report(built.sizes)
+  if (built.sizes?.index && built.sizes.worker) report(built.sizes)
   for (const note of notes) console.log(`failed: ${note}`)
   console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
   process.exitCode = total.failed > 0 ? 1 : 0
@@ -100,7 +100,7 @@ function runProject({ name, needs, built: needsBuild }, found, built) {
   return counts.failed > 0 ? 'failed' : counts.passed > 0 ? 'ok' : 'skipped (no test ran)'
 }
 
-function report({ index = 0, worker = 0 }) {
+function report({ index, worker }) {
   const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`
   const sum = index + worker
   console.log(`size after gzip: main ${kilobytes(index)}, worker ${kilobytes(worker)}, together ${kilobytes(sum)} of ${kilobytes(bound)}`)

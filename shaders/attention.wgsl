@@ -1,7 +1,7 @@
 // Causal grouped-query attention of one row and one query head over its sequence's pages, with online softmax in f32:
 //   y = sum over j <= position of softmax(q . k_j / sqrt(HEAD_DIM)) * v_j
 // A workgroup of 64 threads takes a page (64 keys) at a time: thread = key for the scores, thread = four dims for the values.
-// Needs HEADS, KV_HEADS, HEAD_DIM (a multiple of 4, at most 256), X_STRIDE, Y_STRIDE (f32), SCALE; kv_read4, rows.wgsl.
+// Needs HEADS, KV_HEADS, HEAD_DIM (a multiple of 4, at most 256), X_STRIDE, Y_STRIDE (f32), SCALE; kv_read4, trips, rows.wgsl.
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 @group(0) @binding(5) var<storage, read> rows: array<u32>;
@@ -28,7 +28,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     workgroupBarrier();
     if (thread < keys) {
       var score = 0.0;
-      for (var quad = 0u; quad < QUADS; quad++) { score += dot(query[quad], kv_read4((base + thread) * QUADS + quad)); }
+      for (var quad = 0u; quad < trips(QUADS); quad++) { score += dot(query[quad], kv_read4((base + thread) * QUADS + quad)); }
       scores[thread] = score;
     }
     workgroupBarrier();

@@ -16,38 +16,43 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (first >= ROWS_OUT) { return; }
   let lane = (thread / 8u) % LANES;
   let weight_row = first + (thread / (8u * LANES)) * 8u + thread % 8u;
+  let own_groups = trips(GROUPS);
+  let quads = trips(8u);
+  let own_rows = trips(TILE);
   var sum = array<f32, TILE>();
   var squared = array<f32, TILE>();
   if (weight_row < (ROWS_OUT + 7u) / 8u * 8u) {
-    for (var index = lane; index < GROUPS; index += LANES) {
-      let w = weights32(weight_row, index);
-      for (var quad = 0u; quad < 8u; quad++) {
+    for (var index = lane; index < own_groups; index += LANES) {
+      for (var quad = 0u; quad < quads; quad++) {
+        let w = weights4(weight_row, index, quad);
         let gamma = gamma4(index * 8u + quad);
-        for (var m = 0u; m < TILE; m++) {
+        for (var m = 0u; m < own_rows; m++) {
           let value = input4(source_row(tile + m), index * 8u + quad);
-          sum[m] += dot(w[quad], value * gamma);
+          sum[m] += dot(w, value * gamma);
           squared[m] += square(value);
         }
       }
     }
   }
-  for (var m = 0u; m < TILE; m++) {
+  for (var m = 0u; m < own_rows; m++) {
     partial[m * 64u + thread] = sum[m];
     squares[m * 64u + thread] = squared[m];
   }
   workgroupBarrier();
-  for (var pair = thread; pair < TILE * BLOCKS * 4u; pair += 64u) {
+  let pairs = min(TILE, row_count() - tile) * BLOCKS * 4u;
+  for (var pair = thread; pair < pairs; pair += 64u) {
     let m = pair / (BLOCKS * 4u);
     let block = (pair / 4u) % BLOCKS;
     let n = first + block * 8u + (pair % 4u) * 2u;
-    if (tile + m >= row_count() || n >= ROWS_OUT) { continue; }
-    var total = vec2f();
-    var square_total = 0.0;
-    for (var part = 0u; part < LANES; part++) {
-      let at = m * 64u + (block * LANES + part) * 8u + (pair % 4u) * 2u;
-      total += vec2f(partial[at], partial[at + 1u]);
-      square_total += squares[at];
+    if (n < ROWS_OUT) {
+      var total = vec2f();
+      var square_total = 0.0;
+      for (var part = 0u; part < trips(LANES); part++) {
+        let at = m * 64u + (block * LANES + part) * 8u + (pair % 4u) * 2u;
+        total += vec2f(partial[at], partial[at + 1u]);
+        square_total += squares[at];
+      }
+      finish(tile + m, ROW_OFFSET + n, total * factor(square_total));
     }
-    finish(tile + m, ROW_OFFSET + n, total * factor(square_total));
   }
 }

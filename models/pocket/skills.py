@@ -93,22 +93,24 @@ def parity(r, lang):
     return [(ask(r, PARITY[lang], a=a), word)], f"{a}"
 
 
-DAY = {"en": {1: ["What day comes after {d}?", "Which day follows {d}?", "What is the day after {d}?", "Today is {d}. What day is tomorrow?"],
-              -1: ["What day comes before {d}?", "Which day is before {d}?", "What is the day before {d}?", "Today is {d}. What day was yesterday?"],
-              0: ["What day is {n} days after {d}?", "Today is {d}. What day is it in {n} days?", "{d} plus {n} days is which day?"],
-              9: ["What day was {n} days before {d}?", "Today is {d}. What day was it {n} days ago?", "{d} minus {n} days is which day?"]},
-       "zh": {1: ["{d}的后一天是星期几？", "{d}之后是星期几？", "今天是{d}，明天是星期几？", "{d}的第二天是星期几？"],
-              -1: ["{d}的前一天是星期几？", "{d}之前是星期几？", "今天是{d}，昨天是星期几？"],
-              0: ["{d}过{n}天是星期几？", "今天是{d}，{n}天后是星期几？", "{d}再过{n}天是星期几？"],
-              9: ["{d}的{n}天前是星期几？", "今天是{d}，{n}天前是星期几？"]}}
-MONTH = {"en": {1: ["Which month comes after {m}?", "What month follows {m}?", "What is the month after {m}?", "It is {m}. What is the next month?"],
-                -1: ["Which month comes before {m}?", "What month is before {m}?", "What is the month before {m}?", "It is {m}. What was the last month?"],
-                0: ["How many days does {m} have?", "How many days are in {m}?", "How long is {m} in days?"],
-                9: ["Which month is number {n}?", "What is month {n} of the year?", "What is the name of month {n}?"]},
-         "zh": {1: ["{m}的下一个月是几月？", "{m}之后是几月？", "现在是{m}，下个月是几月？", "{m}后面是哪个月？"],
-                -1: ["{m}的上一个月是几月？", "{m}之前是几月？", "现在是{m}，上个月是几月？", "{m}前面是哪个月？"],
-                0: ["{m}有多少天？", "{m}有几天？", "请问{m}一共有多少天？"],
-                9: ["一年的第{n}个月是几月？", "第{n}个月是哪个月？"]}}
+DAY = {"en": {1: ["What day comes after {d}?", "Which day follows {d}?", "What is the day after {d}?", "Today is {d}. What day is tomorrow?", "If today is {d}, what is tomorrow?", "What comes after {d}?", "Next day after {d}?",
+                  "It is {d}. And tomorrow?", "{d} is followed by which day?"],
+              -1: ["What day comes before {d}?", "Which day is before {d}?", "What is the day before {d}?", "Today is {d}. What day was yesterday?", "If today is {d}, what was yesterday?", "What comes before {d}?", "Day before {d}?",
+                   "It is {d}. And yesterday?", "{d} comes after which day?"],
+              0: ["What day is {n} days after {d}?", "Today is {d}. What day is it in {n} days?", "{d} plus {n} days is which day?", "{n} days after {d}?", "It is {d}. What day comes {n} days later?"],
+              9: ["What day was {n} days before {d}?", "Today is {d}. What day was it {n} days ago?", "{d} minus {n} days is which day?", "{n} days before {d}?", "It is {d}. What day was {n} days earlier?"]},
+       "zh": {1: ["{d}的后一天是星期几？", "{d}之后是星期几？", "今天是{d}，明天是星期几？", "{d}的第二天是星期几？", "如果今天是{d}，明天呢？", "{d}后面是星期几？", "{d}的明天是哪天？", "{d}的下一天是星期几？", "今天{d}，明天是？"],
+              -1: ["{d}的前一天是星期几？", "{d}之前是星期几？", "今天是{d}，昨天是星期几？", "如果今天是{d}，昨天呢？", "{d}前面是星期几？", "{d}的昨天是哪天？", "{d}的上一天是星期几？", "今天{d}，昨天是？"],
+              0: ["{d}过{n}天是星期几？", "今天是{d}，{n}天后是星期几？", "{d}再过{n}天是星期几？", "{d}加{n}天是星期几？", "{d}之后{n}天是星期几？"],
+              9: ["{d}的{n}天前是星期几？", "今天是{d}，{n}天前是星期几？", "{d}减{n}天是星期几？", "{d}之前{n}天是星期几？"]}}
+MONTH = {"en": {1: ["Which month comes after {m}?", "What month follows {m}?", "What is the month after {m}?", "It is {m}. What is the next month?", "What comes after {m}?", "If it is {m}, what month is next?", "Next month after {m}?", "{m} is followed by which month?"],
+                -1: ["Which month comes before {m}?", "What month is before {m}?", "What is the month before {m}?", "It is {m}. What was the last month?", "What comes before {m}?", "If it is {m}, what month was before?", "Month before {m}?", "{m} comes after which month?"],
+                0: ["How many days does {m} have?", "How many days are in {m}?", "How long is {m} in days?", "Days in {m}?", "Number of days in {m}?", "{m} has how many days?"],
+                9: ["Which month is number {n}?", "What is month {n} of the year?", "What is the name of month {n}?", "Name month number {n}.", "Month {n} is called what?", "Which month is month {n}?"]},
+         "zh": {1: ["{m}的下一个月是几月？", "{m}之后是几月？", "现在是{m}，下个月是几月？", "{m}后面是哪个月？", "{m}的后一个月是几月？", "如果现在是{m}，下个月呢？", "{m}过后是几月？"],
+                -1: ["{m}的上一个月是几月？", "{m}之前是几月？", "现在是{m}，上个月是几月？", "{m}前面是哪个月？", "{m}的前一个月是几月？", "如果现在是{m}，上个月呢？"],
+                0: ["{m}有多少天？", "{m}有几天？", "请问{m}一共有多少天？", "{m}多少天？", "{m}总共有几天？"],
+                9: ["一年的第{n}个月是几月？", "第{n}个月是哪个月？", "第{n}个月叫什么？", "一年中第{n}个月是什么月？"]}}
 
 
 def day(r, lang):
@@ -270,7 +272,8 @@ def greet(r, lang):
     if kind < 0.7:
         return [(hello + end, "Hello! What can I do for you?" if lang == "en" else "你好！我能帮你什么？")], None
     said, answer = (THANKS if kind < 0.85 else BYE)[lang]
-    return [(r.choice(said) + end, answer)], None
+    whom = r.choice(["", "Pocket", r.choice(NAMES[lang])])
+    return [(r.choice(said) + ((", " if lang == "en" else "，") + whom if whom else "") + end, answer)], None
 
 
 UNKNOWN = {"en": (["Write a poem about {x}.", "Tell me a story about {x}.", "Who invented {x}?", "What is the capital of {x}?", "Explain {x} to me.", "Write code for {x}.", "What is the price of {x}?",
@@ -287,9 +290,9 @@ def decline(r, lang):
 
 
 # name, generator, weight: how often it is drawn. The order is the order of the accuracy table.
-SKILLS = [("add", add, 4), ("sub", sub, 4), ("compare", compare, 1), ("parity", parity, 0.6), ("day", day, 1.5), ("month", month, 1.2),
+SKILLS = [("add", add, 4), ("sub", sub, 4), ("compare", compare, 1.5), ("parity", parity, 0.4), ("day", day, 3), ("month", month, 2),
           ("sort", sort, 2.5), ("sort_words", sort_words, 1.5), ("reverse", reverse, 2), ("backwards", backwards, 1), ("count", count, 2),
-          ("echo", echo, 1), ("units", units, 1.5), ("json", extract, 1.5), ("about", about, 1), ("greet", greet, 0.8), ("decline", decline, 0.8)]
+          ("echo", echo, 2), ("units", units, 1), ("json", extract, 1.5), ("about", about, 0.7), ("greet", greet, 0.8), ("decline", decline, 0.6)]
 SYSTEM = ["You are a helpful assistant.", "You are Pocket.", "You are Pocket, a tiny helpful model.", "Be brief.", "你是一个有用的助手。", "你是 Pocket。"]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 # threads that sleep while they wait keep their pace on a shared machine, and so does memory that is not given back each step
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if sys.platform == "linux":
     for option, value in ((-3, 1 << 30), (-1, 1 << 30), (-2, 1 << 28)):
         ctypes.CDLL(None).mallopt(option, value)
@@ -292,7 +293,7 @@ if __name__ == "__main__":
     p.add_argument("--average", type=float, default=0.02, help="share of the newest weights in the running average")
     p.add_argument("--tokens", type=int, default=2048, help="tokens in a step")
     p.add_argument("--round", type=int, default=25, help="steps whose data is made together")
-    p.add_argument("--every", type=int, default=4, help="rounds between progress lines")
+    p.add_argument("--every", type=int, default=8, help="rounds between progress lines")
     p.add_argument("--threads", type=int, default=2)
     args = p.parse_args()
     torch.set_num_threads(args.threads)

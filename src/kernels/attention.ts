@@ -1,7 +1,7 @@
 // Causal grouped-query attention over the pages of a sequence.
 import type { Kernel } from '../gpu/pipeline.ts'
 import { float } from '../gpu/shader.ts'
-import { files } from './files.ts'
+import { files, loops } from './files.ts'
 import { type RowsShape, rowsConstants } from './rows.ts'
 
 export interface AttentionOptions {
@@ -12,13 +12,14 @@ export interface AttentionOptions {
   stride: number
   kv: 'f32' | 'f16'
   shape: RowsShape
+  rolled: boolean
 }
 
 /** Workgroups: [heads, rows]. */
 export function attention(options: AttentionOptions): Kernel {
   return {
     name: 'attention',
-    files: files('attention', `kv/${options.kv}_read`, 'rows'),
+    files: files('attention', loops(options.rolled), `kv/${options.kv}_read`, 'rows'),
     bindings: { x: 'read', y: 'write', rows: 'read', kv: 'read' },
     constants: {
       ...rowsConstants(options.shape),

@@ -1,14 +1,14 @@
 // Embedding lookup from the same weight layout as every matrix.
 import type { Kernel } from '../gpu/pipeline.ts'
-import { files } from './files.ts'
+import { files, loops } from './files.ts'
 import { type Matrix, type MatrixPart, reader, scalesAt } from './matrix.ts'
 import { type RowsShape, rowsConstants } from './rows.ts'
 
-export function embed(matrix: Matrix, part: MatrixPart, shape: RowsShape, f16: boolean): Kernel {
+export function embed(matrix: Matrix, part: MatrixPart, shape: RowsShape, f16: boolean, rolled: boolean): Kernel {
   const weights = reader(matrix.format, f16)
   return {
     name: 'embed',
-    files: files('embed', weights.file, 'rows'),
+    files: files('embed', loops(rolled), weights.file, 'rows'),
     f16: weights.f16,
     bindings: { weights: 'read', y: 'write', rows: 'read' },
     constants: {

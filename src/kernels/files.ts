@@ -8,6 +8,8 @@ import kvF16Read from '../../shaders/kv/f16_read.wgsl?raw'
 import kvF16Write from '../../shaders/kv/f16_write.wgsl?raw'
 import kvF32Read from '../../shaders/kv/f32_read.wgsl?raw'
 import kvF32Write from '../../shaders/kv/f32_write.wgsl?raw'
+import loopsRolled from '../../shaders/loops/rolled.wgsl?raw'
+import loopsUnrolled from '../../shaders/loops/unrolled.wgsl?raw'
 import matmul from '../../shaders/matmul.wgsl?raw'
 import norm from '../../shaders/norm.wgsl?raw'
 import outputAdd from '../../shaders/output/add.wgsl?raw'
@@ -43,6 +45,8 @@ const sources = {
   'kv/f16_write': kvF16Write,
   'kv/f32_read': kvF32Read,
   'kv/f32_write': kvF32Write,
+  'loops/rolled': loopsRolled,
+  'loops/unrolled': loopsUnrolled,
   matmul,
   norm,
   'output/add': outputAdd,
@@ -71,3 +75,6 @@ const sources = {
 export type ShaderName = keyof typeof sources
 
 export const files = (...names: ShaderName[]): ShaderFile[] => names.map((name) => ({ name: `${name}.wgsl`, source: sources[name] }))
+
+/** Loops with hidden or with plain trip counts. */
+export const loops = (rolled: boolean): ShaderName => (rolled ? 'loops/rolled' : 'loops/unrolled')

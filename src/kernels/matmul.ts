@@ -1,7 +1,7 @@
 // The kernels that read weights: y = W x with what goes before (RMSNorm) and after (add, SwiGLU, bias + RoPE + KV write).
 import type { Kernel } from '../gpu/pipeline.ts'
 import { float } from '../gpu/shader.ts'
-import { files, type ShaderName } from './files.ts'
+import { files, loops, type ShaderName } from './files.ts'
 import { type Matrix, type MatrixPart, reader, scalesAt } from './matrix.ts'
 import { type RowsShape, rowsConstants } from './rows.ts'
 
@@ -29,12 +29,14 @@ export interface MatmulOptions {
   output: Output
   shape: RowsShape
   f16: boolean
+  /** Keeps loops as loops: for CPU adapters, whose compilers choke on unrolled ones. */
+  rolled: boolean
 }
 
 export function matmul(options: MatmulOptions): Kernel {
   const { matrix, part, input, output, shape } = options
   const weights = reader(matrix.format, options.f16)
-  const names: ShaderName[] = ['matmul', weights.file, input === 'plain' ? 'input/plain' : 'input/norm', 'rows', `rows/${options.rows}`, `output/${output.kind}`]
+  const names: ShaderName[] = ['matmul', loops(options.rolled), weights.file, input === 'plain' ? 'input/plain' : 'input/norm', 'rows', `rows/${options.rows}`, `output/${output.kind}`]
   if (output.kind === 'qkv') names.push(`kv/${output.kv}_write`)
   return {
     name: `matmul ${matrix.name}`,

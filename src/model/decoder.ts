@@ -114,7 +114,7 @@ export class Decoder {
   #embed(rows: Rows, capacity: number): Step[] {
     const { gpu, weights } = this.#options
     return weights.embed.parts.map((part) => ({
-      kernel: embed(weights.embed, part, rows.shape, gpu.info.f16),
+      kernel: embed(weights.embed, part, rows.shape, gpu.info.f16, gpu.info.software),
       buffers: { weights: part.buffer, y: this.#h, rows: rows.buffer },
       groups: embedGroups(weights.embed, capacity),
     }))
@@ -134,7 +134,7 @@ export class Decoder {
         output: { kind: 'qkv', stride, heads, kvHeads, headDim, rotary, bias: vectorOffset(plan, 'q_proj.bias'), kv },
       }, { x: this.#h, y: this.#q, aux, rope: this.#rope, kv: pool }),
       {
-        kernel: attention({ heads, kvHeads, headDim, stride, kv, shape: rows.shape }),
+        kernel: attention({ heads, kvHeads, headDim, stride, kv, shape: rows.shape, rolled: this.#options.gpu.info.software }),
         buffers: { x: this.#q, y: this.#attended, rows: rows.buffer, kv: pool },
         groups: [heads, capacity],
       },
@@ -167,7 +167,7 @@ export class Decoder {
     const tile = capacity === 1 ? 1 : capacity <= 4 ? 4 : 8
     const lanes = gpu.info.software ? 1 : Math.min(8, 2 ** Math.ceil(Math.log2(options.matrix.groups)))
     return options.matrix.parts.map((part) => ({
-      kernel: matmul({ ...options, part, tile, lanes, rows: options.rows ?? 'all', shape: rows.shape, f16: gpu.info.f16 }),
+      kernel: matmul({ ...options, part, tile, lanes, rows: options.rows ?? 'all', shape: rows.shape, f16: gpu.info.f16, rolled: gpu.info.software }),
       buffers: { ...bound, weights: part.buffer, rows: rows.buffer },
       groups: matmulGroups(part, capacity, tile, lanes),
     }))

@@ -131,11 +131,10 @@ class CachedModel implements CachedSource {
     const file = await this.#file(path, signal)
     checkRange(path, start, end, file.size)
     const out = new Uint8Array(end - start)
-    const last = Math.floor((end - 1) / this.#pieceBytes)
+    const last = Math.ceil(end / this.#pieceBytes) - 1
     // Held here, so that other readers cannot push a piece out of memory before its turn.
     const ahead = new Map<number, Promise<Uint8Array<ArrayBuffer>>>()
-    for (let at = start; at < end; ) {
-      const index = Math.floor(at / this.#pieceBytes)
+    for (let index = Math.floor(start / this.#pieceBytes); start < end && index <= last; index++) {
       for (let next = index; next <= Math.min(last, index + readAhead); next++) {
         if (ahead.has(next)) continue
         const piece = this.#piece(path, file, next, signal)
@@ -143,10 +142,9 @@ class CachedModel implements CachedSource {
         ahead.set(next, piece)
       }
       const first = index * this.#pieceBytes
-      const part = (await ahead.get(index)!).subarray(at - first, end - first)
+      const from = Math.max(start, first)
+      out.set((await ahead.get(index)!).subarray(from - first, end - first), from - start)
       ahead.delete(index)
-      out.set(part, at - start)
-      at += part.length
     }
     return out
   }

@@ -92,6 +92,7 @@ async function load(source: Source, options: CacheOptions = {}) {
   same(await cached.read('data.bin', 0, 10), data.slice(0, 10))
   same(await cached.read('data.bin', 990, 3010), data.slice(990, 3010))
   same(await readWhole(cached, 'data.bin'), data)
+  same(await cached.read('data.bin', 5, 9), data.slice(5, 9)) // no longer in memory
   await cached.finish()
   cached.close?.()
   return { pieces, warnings, downloaded: pieces.filter((piece) => !piece.cached).map(({ bytes }) => bytes) }
