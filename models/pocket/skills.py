@@ -291,8 +291,8 @@ def decline(r, lang):
 
 # name, generator, weight: how often it is drawn. The order is the order of the accuracy table.
 SKILLS = [("add", add, 4), ("sub", sub, 4), ("compare", compare, 1.5), ("parity", parity, 0.4), ("day", day, 3), ("month", month, 2),
-          ("sort", sort, 2.5), ("sort_words", sort_words, 1.5), ("reverse", reverse, 2), ("backwards", backwards, 1), ("count", count, 2),
-          ("echo", echo, 2), ("units", units, 1), ("json", extract, 1.5), ("about", about, 0.7), ("greet", greet, 0.8), ("decline", decline, 0.6)]
+          ("sort", sort, 2.5), ("sort_words", sort_words, 1.5), ("reverse", reverse, 1.5), ("backwards", backwards, 1), ("count", count, 3.5),
+          ("echo", echo, 1.5), ("units", units, 1), ("json", extract, 1), ("about", about, 0.7), ("greet", greet, 0.6), ("decline", decline, 0.6)]
 SYSTEM = ["You are a helpful assistant.", "You are Pocket.", "You are Pocket, a tiny helpful model.", "Be brief.", "你是一个有用的助手。", "你是 Pocket。"]
 
 

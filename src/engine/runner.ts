@@ -118,17 +118,24 @@ export class Runner {
     const slices = pacer.slices
     const staging = rows && this.#staging.pop()
     if (rows && !staging) throw new GlmError('internal', 'More bursts are in flight than there are buffers to read them; please report this.')
-    for (let slice = 0; slice < slices; slice++) {
+    // One stretch of `times` recordings end to end, cut into as many submits as there are slices in all.
+    const submits = slices === 1 ? 1 : slices * times
+    for (let submit = 0; submit < submits; submit++) {
       const encoder = gpu.device.createCommandEncoder()
       const pass = encoder.beginComputePass()
-      const from = Math.floor((recording.length * slice) / slices)
-      const to = Math.floor((recording.length * (slice + 1)) / slices)
-      for (let time = 0; time < times; time++) play(pass, recording, from, to)
+      const from = Math.floor((recording.length * times * submit) / submits)
+      const to = Math.floor((recording.length * times * (submit + 1)) / submits)
+      for (let index = from; index < to; ) {
+        const start = index % recording.length
+        const end = Math.min(recording.length, start + to - index)
+        play(pass, recording, start, end)
+        index += end - start
+      }
       pass.end()
-      if (rows && staging && slice === slices - 1) encoder.copyBufferToBuffer(rows.buffer, rows.layout.ring * 4, staging, 0, shape.slots * shape.ring * 4)
+      if (rows && staging && submit === submits - 1) encoder.copyBufferToBuffer(rows.buffer, rows.layout.ring * 4, staging, 0, shape.slots * shape.ring * 4)
       gpu.device.queue.submit([encoder.finish()])
       this.counts.submits++
-      this.counts.dispatches += (to - from) * times
+      this.counts.dispatches += to - from
     }
     return rows && staging && this.#read(staging, shape.slots * shape.ring)
   }

@@ -1,0 +1,184 @@
+// Both ends of the wire between page and worker, and the only file that knows comlink. It cures what comlink lacks: error codes cross whole
+// (calls answer with an envelope), an AbortSignal reaches the worker (as a message on the call's port), and a dead worker rejects what waits.
+import * as comlink from 'comlink'
+import type { Part } from '../engine/parts.ts'
+import { asGlmError, GlmError } from '../errors.ts'
+import type { AdapterInfo, ChatRequest, LoadOptions, ModelInfo, Progress, WireError } from './types.ts'
+
+/** Where the worker reads a model from. Addresses are absolute: a worker has a base of its own. */
+export interface WireModel {
+  name: string
+  base: string
+  files?: Record<string, string>
+  licence?: string
+}
+
+export type WireLoad = Pick<LoadOptions, 'weights' | 'context' | 'headers' | 'powerPreference' | 'cache' | 'verify'> & { model: WireModel }
+
+export interface Loaded {
+  info: ModelInfo
+  fingerprint: string
+}
+
+/** What the worker serves. A port carries what flows beside the call: progress or parts one way, `abort` the other. */
+export interface WorkerSide {
+  load(options: WireLoad, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<Loaded>
+  chat(request: ChatRequest, onPart: (part: Part) => void, signal: AbortSignal): Promise<void>
+  adapter(powerPreference?: GPUPowerPreference): Promise<AdapterInfo>
+  close(): Promise<void>
+}
+
+/** An answer or an error; no union, which comlink's types would pull apart. */
+interface Envelope<T> {
+  value?: T
+  error?: WireError
+}
+
+interface Wire {
+  load(options: WireLoad, port: MessagePort): Promise<Envelope<Loaded>>
+  chat(request: ChatRequest, port: MessagePort): Promise<Envelope<void>>
+  adapter(powerPreference?: GPUPowerPreference): Promise<Envelope<AdapterInfo>>
+  close(): Promise<Envelope<void>>
+}
+
+export function toWire(error: unknown): WireError {
+  const { code, message, stack, cause } = asGlmError(error)
+  return { code, message, ...(stack ? { stack } : {}), ...(cause === undefined ? {} : { cause: String(cause) }) }
+}
+
+export function fromWire(error: WireError): GlmError {
+  return new GlmError(error.code, error.message, error.cause === undefined ? {} : { cause: error.cause })
+}
+
+// ── the worker's end ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Serves calls on the worker's global scope. */
+export function serve(side: WorkerSide): void {
+  const wire: Wire = {
+    load: (options, port) => answer(() => side.load(options, (progress) => port.postMessage([progress]), abortOf(port))),
+    chat: async (request, port) => {
+      const send = batched(port)
+      const envelope = await answer(() => side.chat(request, send, abortOf(port)))
+      // The end of a stream is in the stream: a failure too.
+      if (envelope.error) send({ type: 'error', error: envelope.error })
+      return envelope
+    },
+    adapter: (powerPreference) => answer(() => side.adapter(powerPreference)),
+    close: () => answer(() => side.close()),
+  }
+  comlink.expose(wire)
+}
+
+async function answer<T>(work: () => Promise<T>): Promise<Envelope<T>> {
+  try {
+    return { value: await work() }
+  } catch (error) {
+    return { error: toWire(error) }
+  }
+}
+
+function abortOf(port: MessagePort): AbortSignal {
+  const controller = new AbortController()
+  port.onmessage = ({ data }) => {
+    if (data === 'abort') controller.abort()
+  }
+  return controller.signal
+}
+
+/** Parts of one turn of the event loop go in one message. */
+function batched(port: MessagePort): (part: Part) => void {
+  let parts: Part[] = []
+  return (part) => {
+    if (parts.length === 0) {
+      queueMicrotask(() => {
+        port.postMessage(parts)
+        parts = []
+      })
+    }
+    parts.push(part)
+  }
+}
+
+// ── the page's end ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A connection to one worker. */
+export class Channel {
+  readonly #worker: Worker
+  readonly #wire: comlink.Remote<Wire>
+  readonly #waiting = new Set<(error: GlmError) => void>()
+  #dead: GlmError | undefined
+
+  constructor(worker: Worker) {
+    this.#worker = worker
+    this.#wire = comlink.wrap<Wire>(worker)
+    worker.addEventListener('error', (event) => {
+      const reason = event.message ? ` (${event.message})` : ''
+      this.#die(new GlmError('worker_failed', `The worker could not start or broke down${reason}; check the address of worker.js and the page's security policy, then load again.`))
+    })
+  }
+
+  load(options: WireLoad, onProgress: (progress: Progress) => void, signal?: AbortSignal): Promise<Loaded> {
+    return this.#call((port) => this.#wire.load(options, comlink.transfer(port, [port])), (progress) => onProgress(progress as Progress), signal)
+  }
+
+  /** Starts an answer; parts come through `onPart`, its end and its failure too. */
+  chat(request: ChatRequest, onPart: (part: Part) => void, signal?: AbortSignal): void {
+    this.#call((port) => this.#wire.chat(request, comlink.transfer(port, [port])), (part) => onPart(part as Part), signal).catch((error) =>
+      onPart({ type: 'error', error: toWire(error) }),
+    )
+  }
+
+  async adapter(powerPreference?: GPUPowerPreference): Promise<AdapterInfo> {
+    return open(await this.#race(this.#wire.adapter(powerPreference)))
+  }
+
+  /** Lets the worker free the GPU, then ends it. What still waits is rejected with `closed`. */
+  async close(): Promise<void> {
+    if (this.#dead) return
+    await this.#race(this.#wire.close()).catch(() => {})
+    this.#die(new GlmError('closed', 'The model was closed; load it again.'))
+  }
+
+  /** Ends the worker at once. */
+  terminate(): void {
+    this.#die(new GlmError('closed', 'The model was closed; load it again.'))
+  }
+
+  async #call<T>(start: (port: MessagePort) => Promise<Envelope<T>>, onData: (data: unknown) => void, signal?: AbortSignal): Promise<T> {
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = ({ data }: MessageEvent<unknown[]>) => data.forEach(onData)
+    const abort = () => port1.postMessage('abort')
+    signal?.addEventListener('abort', abort)
+    if (signal?.aborted) abort()
+    try {
+      return open(await this.#race(start(port2)))
+    } finally {
+      signal?.removeEventListener('abort', abort)
+      // What was posted before the answer may still be on its way: the port closes after it.
+      setTimeout(() => port1.close(), 1000)
+    }
+  }
+
+  /** comlink's calls never settle once the worker is gone. */
+  #race<T>(call: Promise<T>): Promise<T> {
+    if (this.#dead) return Promise.reject(this.#dead)
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.add(reject)
+      call.then(resolve, reject).finally(() => this.#waiting.delete(reject))
+    })
+  }
+
+  #die(error: GlmError): void {
+    if (this.#dead) return
+    this.#dead = error
+    this.#wire[comlink.releaseProxy]()
+    this.#worker.terminate()
+    for (const reject of this.#waiting) reject(error)
+    this.#waiting.clear()
+  }
+}
+
+function open<T>(envelope: Envelope<T>): T {
+  if (envelope.error) throw fromWire(envelope.error)
+  return envelope.value as T
+}

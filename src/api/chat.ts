@@ -1,0 +1,111 @@
+// OpenAI's chat completions on the page: parts of the worker become chunks here and nowhere else.
+import type { Part } from '../engine/parts.ts'
+import { GlmError } from '../errors.ts'
+import { type Channel, fromWire } from './channel.ts'
+import type { ChatChunk, ChatCompletion, ChatRequest, ChatStream, Glm, RequestOptions } from './types.ts'
+
+type Completions = Glm['chat']['completions']
+type Finish = Extract<Part, { type: 'finish' }>
+
+export function createCompletions(channel: Channel, model: { id: string; fingerprint: string }): Completions {
+  async function create(request: ChatRequest, options: RequestOptions = {}): Promise<ChatStream | ChatCompletion> {
+    const head = { id: `chatcmpl-${crypto.randomUUID()}`, created: Math.floor(Date.now() / 1000), model: model.id, system_fingerprint: model.fingerprint }
+    const parts = new Parts(channel, request, options.signal)
+    return request.stream ? stream(parts, head, request.stream_options?.include_usage === true) : collect(parts, head)
+  }
+  return { create: create as Completions['create'] }
+}
+
+type Head = Pick<ChatChunk, 'id' | 'created' | 'model' | 'system_fingerprint'>
+
+function stream(parts: Parts, head: Head, includeUsage: boolean): ChatStream {
+  const chunk = (delta: ChatChunk['choices'][0]['delta'], finish_reason: ChatChunk['choices'][0]['finish_reason'] = null): ChatChunk => ({
+    ...head,
+    object: 'chat.completion.chunk',
+    choices: [{ index: 0, delta, finish_reason, logprobs: null }],
+    ...(includeUsage ? { usage: null } : {}),
+  })
+  async function* chunks(): AsyncGenerator<ChatChunk> {
+    yield chunk({ role: 'assistant', content: '' })
+    for await (const part of parts) {
+      if (part.type === 'text-delta') yield chunk({ content: part.text })
+      if (part.type === 'finish') {
+        yield { ...chunk({}, part.reason), timings: part.timings, ...(includeUsage ? {} : { usage: part.usage }) }
+        if (includeUsage) yield { ...head, object: 'chat.completion.chunk', choices: [], usage: part.usage, timings: part.timings }
+      }
+    }
+  }
+  const iterator = chunks()
+  return { [Symbol.asyncIterator]: () => iterator, abort: (reason) => parts.abort(reason) }
+}
+
+async function collect(parts: Parts, head: Head): Promise<ChatCompletion> {
+  let content = ''
+  let finish: Finish | undefined
+  for await (const part of parts) {
+    if (part.type === 'text-delta') content += part.text
+    if (part.type === 'finish') finish = part
+  }
+  if (!finish) throw new GlmError('internal', 'The answer ended without its last part; please report this.')
+  return {
+    ...head,
+    object: 'chat.completion',
+    choices: [{ index: 0, message: { role: 'assistant', content, refusal: null }, finish_reason: finish.reason, logprobs: null }],
+    usage: finish.usage,
+    timings: finish.timings,
+  }
+}
+
+/** The parts of one answer in order, as they arrive. After an abort nothing more comes out. */
+class Parts implements AsyncIterable<Part> {
+  readonly #queue: Part[] = []
+  readonly #controller = new AbortController()
+  #ended = false
+  #failure: GlmError | undefined
+  #wake = () => {}
+
+  constructor(channel: Channel, request: ChatRequest, signal?: AbortSignal) {
+    if (signal?.aborted) this.abort(signal.reason)
+    else {
+      signal?.addEventListener('abort', () => this.abort(signal.reason), { once: true })
+      channel.chat(request, (part) => this.#take(part), this.#controller.signal)
+    }
+  }
+
+  abort(reason?: unknown): void {
+    if (this.#ended) return
+    this.#queue.length = 0
+    this.#end(new GlmError('aborted', 'The answer was aborted.', { cause: reason }))
+    this.#controller.abort()
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Part> {
+    try {
+      for (;;) {
+        while (this.#queue.length > 0) yield this.#queue.shift()!
+        if (this.#failure) throw this.#failure
+        if (this.#ended) return
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+      }
+    } finally {
+      // Leaving the loop early ends the generation.
+      this.abort()
+    }
+  }
+
+  #take(part: Part): void {
+    if (this.#ended) return
+    if (part.type === 'error') return this.#end(fromWire(part.error))
+    this.#queue.push(part)
+    if (part.type === 'finish') return this.#end()
+    this.#wake()
+  }
+
+  #end(failure?: GlmError): void {
+    this.#ended = true
+    this.#failure = failure
+    this.#wake()
+  }
+}

@@ -1,0 +1,9 @@
+// The embedded model's files. Each address is written out, so that any bundler finds the file beside this module and copies it along.
+export const embedded = (): Record<string, string> => ({
+  'config.json': new URL('./pocket/config.json', import.meta.url).href,
+  'generation_config.json': new URL('./pocket/generation_config.json', import.meta.url).href,
+  'tokenizer.json': new URL('./pocket/tokenizer.json', import.meta.url).href,
+  'tokenizer_config.json': new URL('./pocket/tokenizer_config.json', import.meta.url).href,
+  'chat_template.jinja': new URL('./pocket/chat_template.jinja', import.meta.url).href,
+  'model.safetensors': new URL('./pocket/model.safetensors', import.meta.url).href,
+})

@@ -1,0 +1,68 @@
+// The worker: loads an engine and serves it to the page.
+import { serve, type WireLoad } from './api/channel.ts'
+import type { Progress } from './api/types.ts'
+import { Engine } from './engine/engine.ts'
+import { GlmError } from './errors.ts'
+import { openGpu } from './gpu/device.ts'
+import { cachedSource } from './weights/cache.ts'
+import { httpSource } from './weights/http.ts'
+
+let engine: Engine | undefined
+
+serve({
+  async load(options, onProgress, signal) {
+    if (engine) throw new GlmError('request_invalid', 'This worker holds a model already; start another one.')
+    engine = await load(options, onProgress, signal)
+    return { info: engine.info, fingerprint: engine.fingerprint }
+  },
+  async chat(request, onPart, signal) {
+    if (!engine) throw new GlmError('closed', 'No model is loaded; call loadGlm first.')
+    await engine.chat(request, onPart, signal)
+  },
+  async adapter(powerPreference) {
+    const gpu = await openGpu(navigator.gpu, { powerPreference })
+    gpu.close()
+    return gpu.info
+  },
+  async close() {
+    await engine?.close()
+    engine = undefined
+  },
+})
+
+async function load(options: WireLoad, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<Engine> {
+  const { model, headers } = options
+  const counted = { network: 0, cached: 0, total: 0 }
+  const tell = (phase: Progress['phase'], loaded: number, file?: string) => {
+    const { cached, total } = counted
+    onProgress({ phase, loaded, total: Math.max(total, loaded), cached, ...(file ? { file } : {}) })
+  }
+  const remote = httpSource({ name: model.name, base: model.base, ...(model.files ? { files: model.files } : {}), ...(headers ? { headers } : {}) })
+  const cached =
+    options.cache === false
+      ? undefined
+      : await cachedSource(remote, {
+          verify: options.verify ?? 'download',
+          onPiece: ({ file, bytes, cached }) => {
+            counted[cached ? 'cached' : 'network'] += bytes
+            if (!cached) tell('download', counted.network + counted.cached, file)
+          },
+        })
+  try {
+    const loaded = await Engine.load({
+      ...options,
+      gpu: navigator.gpu,
+      source: cached ?? remote,
+      id: model.name,
+      signal,
+      onProgress: (progress) => {
+        counted.total = progress.total
+        tell(progress.phase, progress.loaded)
+      },
+    })
+    await cached?.finish()
+    return loaded
+  } finally {
+    cached?.close?.()
+  }
+}
