@@ -117,7 +117,11 @@ def day(r, lang):
     i, n, kind = r.randrange(7), r.randint(2, 6), r.choice([1, -1, 0, 9])
     step = {1: 1, -1: -1, 0: n, 9: -n}[kind]
     text = ask(r, DAY[lang][kind], d=DAYS[lang][i], n=n)
-    return [(text, DAYS[lang][(i + step) % 7])], None
+    # the answer says the question in one fixed form first: whatever the phrasing, the last step is then the same small one
+    start, end, n, after = DAYS[lang][i], DAYS[lang][(i + step) % 7], abs(step), step > 0
+    if lang == "en":
+        return [(text, f"{n} day{'s' * (n > 1)} {'after' if after else 'before'} {start} is {end}.")], None
+    return [(text, f"{start}{'后' if after else '前'}{n}天是{end}。")], None
 
 
 def month(r, lang):
@@ -177,12 +181,17 @@ COUNT_ONE = {"en": ["How many {c} are in {x}?", "How often is {c} in {x}?", "Cou
              "zh": ["{x} 里有几个 {c}？", "{x} 中有多少个 {c}？", "数一数 {x} 里的 {c}", "{c} 在 {x} 里出现几次？"]}
 
 
+def aloud(word, wanted):
+    """Counting aloud, letter by letter: a small model cannot count in one step, but it can add one."""
+    return " ".join(f"{c}{sum(d in wanted for d in word[:i + 1])}" for i, c in enumerate(word)) + f": {sum(d in wanted for d in word)}"
+
+
 def count(r, lang):
     x = capital_word(r, 3, 8)
     if r.random() < 0.5:
-        return [(ask(r, COUNT[lang], x=x), str(len(x)))], x
+        return [(ask(r, COUNT[lang], x=x), aloud(x, x))], x
     c = r.choice(x) if r.random() < 0.85 else r.choice(string.ascii_uppercase)
-    return [(ask(r, COUNT_ONE[lang], x=x, c=c), str(x.count(c)))], f"{x},{c}"
+    return [(ask(r, COUNT_ONE[lang], x=x, c=c), aloud(x, c))], f"{x},{c}"
 
 
 ECHO = {"en": ["Repeat: {x}", "Repeat after me: {x}", "Say: {x}", "Please say: {x}", "Echo: {x}", "Write this: {x}"],

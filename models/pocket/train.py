@@ -2,6 +2,7 @@
 
     python3 train.py --work DIR --steps 4000 --decay 800     # train (goes on from DIR/last.pt if it is there)
     python3 train.py --work DIR --export                     # write the checkpoint files beside this script
+    python3 train.py --work DIR --start . --steps 2000       # train on from an exported checkpoint (weights and tokenizer)
 """
 import argparse
 import ctypes
@@ -213,6 +214,9 @@ def train(args, tok):
     encode, work = Encoder(tok), Path(args.work)
     last = work / "last.pt"
     w = {k: v.to(device) for k, v in init(args.seed).items()}
+    if args.start and not last.exists():
+        from safetensors.torch import load_file
+        w |= {k: v.float().to(device) for k, v in load_file(Path(args.start) / "model.safetensors").items() if k in w}
     opt = Optimizer(w)
     if last.exists():
         saved = torch.load(last, map_location=device)
@@ -285,6 +289,7 @@ if __name__ == "__main__":
     p = argparse.ArgumentParser()
     p.add_argument("--work", required=True, help="folder of the checkpoints")
     p.add_argument("--checkpoint", help="export this file instead of the last one")
+    p.add_argument("--start", help="folder of an exported checkpoint to begin from")
     p.add_argument("--export", action="store_true")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--steps", type=int, default=4000)
@@ -301,6 +306,6 @@ if __name__ == "__main__":
     os.makedirs(args.work, exist_ok=True)
     at = Path(args.work) / "tokenizer.json"
     if not at.exists():
-        make_tokenizer(args.seed).save(str(at))
+        (Tokenizer.from_file(str(Path(args.start) / "tokenizer.json")) if args.start else make_tokenizer(args.seed)).save(str(at))
     tok = Tokenizer.from_file(str(at))
     export(args, tok) if args.export else train(args, tok)

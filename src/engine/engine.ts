@@ -5,7 +5,7 @@ import { Buffers, guardMemory } from '../gpu/buffers.ts'
 import { type Gpu, type GpuOptions, openGpu } from '../gpu/device.ts'
 import { Pipelines } from '../gpu/pipeline.ts'
 import { pageSize, type RowsShape } from '../kernels/rows.ts'
-import { Decoder, pageBytes, widestRow } from '../model/decoder.ts'
+import { Decoder, pageBytes, type Weights, widestRow } from '../model/decoder.ts'
 import type { Source } from '../weights/source.ts'
 import { formatFor, loadWeights, type ModelFiles, readModel } from './checkpoint.ts'
 import { createOutput } from './output.ts'
@@ -35,6 +35,7 @@ const defaultContext = 4096
 const ring = 32
 
 export interface EngineParts {
+  weights: Weights
   info: ModelInfo
   files: ModelFiles
   gpu: Gpu
@@ -61,6 +62,7 @@ export class Engine {
   readonly fingerprint: string
   readonly pipelines: Pipelines
   readonly buffers: Buffers
+  readonly weights: Weights
   #closed = false
 
   private constructor(parts: EngineParts) {
@@ -72,6 +74,7 @@ export class Engine {
     this.scheduler = parts.scheduler
     this.pipelines = parts.pipelines
     this.buffers = parts.buffers
+    this.weights = parts.weights
     this.fingerprint = fingerprintOf(parts.info)
     parts.gpu.lost.then((error) => this.scheduler.fail(error))
   }
@@ -221,7 +224,7 @@ async function assemble(options: Assembly): Promise<Engine> {
     adapter: gpu.info,
   }
   onProgress?.({ phase: 'ready', loaded: files.checkpoint.bytes, total: files.checkpoint.bytes })
-  return Engine.of({ info, files, gpu, pages: cache, runner, scheduler, pipelines, buffers })
+  return Engine.of({ info, files, gpu, pages: cache, runner, scheduler, pipelines, buffers, weights })
 }
 
 /** Rows of a pass and of logits, as many as one binding holds. */

@@ -49,6 +49,7 @@ export class Pacer {
     const perSubmit = milliseconds / this.#slices
     // A chunk smaller than asked for tells little about a larger one, unless it was too slow already.
     if (perSubmit > aim) this.#shrink(perSubmit)
+    else if (this.#joinSlices(perSubmit)) return
     else if (rows >= this.#rows && perSubmit * 2 <= aim) this.#rows = Math.min(this.#options.rows, this.#rows * 2)
   }
 
@@ -65,5 +66,13 @@ export class Pacer {
     const wanted = Math.max(1, Math.floor(aim / each))
     this.#tokens = Math.min(this.#options.tokens, wanted, this.#tokens * 2)
     if (each / this.#slices > aim) this.#slices = Math.min(64, Math.ceil(each / aim))
+    else this.#joinSlices(each / this.#slices)
+  }
+
+  /** One pause, a page in the background, must not leave a fast GPU with many small submits for good. */
+  #joinSlices(perSubmit: number): boolean {
+    if (this.#slices === 1 || perSubmit * 4 > aim) return false
+    this.#slices = Math.ceil(this.#slices / 2)
+    return true
   }
 }

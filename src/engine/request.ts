@@ -22,7 +22,7 @@ export function checkRequest(request: ChatRequest): void {
   if (typeof request !== 'object' || request === null) throw new GlmError('request_invalid', 'Pass a request object with messages.')
   for (const [name, values] of Object.entries(unserved)) {
     const value = (request as unknown as Record<string, unknown>)[name]
-    if (!values.includes(value)) throw new GlmError('request_invalid', `${name} ${JSON.stringify(value)} is not supported; leave it out.`)
+    if (!values.includes(value)) throw new GlmError('request_invalid', `${name} ${shown(value)} is not supported; leave it out.`)
   }
   checkMessages(request.messages)
   if (request.tools != null && !Array.isArray(request.tools)) throw new GlmError('request_invalid', 'tools must be an array of functions.')
@@ -33,7 +33,7 @@ function checkMessages(messages: unknown): void {
   for (const [index, message] of messages.entries()) {
     const { role, content, tool_calls } = (message ?? {}) as Record<string, unknown>
     if (!['system', 'developer', 'user', 'assistant', 'tool'].includes(role as string)) {
-      throw new GlmError('messages_invalid', `messages[${index}].role is ${JSON.stringify(role)}; use system, user, assistant or tool.`)
+      throw new GlmError('messages_invalid', `messages[${index}].role is ${shown(role)}; use system, user, assistant or tool.`)
     }
     const missing = content === undefined || content === null
     if (missing && !(role === 'assistant' && (tool_calls || content === null))) throw new GlmError('messages_invalid', `messages[${index}] has no content; pass a string.`)
@@ -46,9 +46,20 @@ function checkParts(content: unknown, index: number): void {
   for (const part of content) {
     const { type, text } = (part ?? {}) as Record<string, unknown>
     if (type !== 'text' || typeof text !== 'string') {
-      throw new GlmError('messages_invalid', `messages[${index}] holds a part of type ${JSON.stringify(type)}; this model takes text parts only.`)
+      throw new GlmError('messages_invalid', `messages[${index}] holds a part of type ${shown(type)}; this model takes text parts only.`)
     }
   }
+}
+
+/** A value as an error names it: short, and whatever it is. */
+function shown(value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value)
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch {}
+  text ??= `a ${typeof value}`
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text
 }
 
 /** A finite number in a range, or the default for null and undefined. */
@@ -56,7 +67,7 @@ function ranged(request: ChatRequest, name: keyof ChatRequest, low: number, high
   const value = request[name]
   if (value === undefined || value === null) return otherwise
   if (typeof value !== 'number' || !(value >= low && value <= high) || (whole && !Number.isInteger(value))) {
-    throw new GlmError('request_invalid', `${name} is ${JSON.stringify(value)}; use a ${whole ? 'whole ' : ''}number from ${low} to ${high}.`)
+    throw new GlmError('request_invalid', `${name} is ${shown(value)}; use a ${whole ? 'whole ' : ''}number from ${low} to ${high}.`)
   }
   return value
 }
@@ -75,7 +86,7 @@ export function samplingOf(request: ChatRequest, defaults: GenerationConfig): Sa
 export function maxTokensOf(request: ChatRequest, room: number): number {
   const asked = request.max_completion_tokens ?? request.max_tokens
   if (asked === undefined || asked === null) return room
-  if (!Number.isInteger(asked) || asked < 1) throw new GlmError('request_invalid', `max_tokens is ${JSON.stringify(asked)}; use a whole number from 1.`)
+  if (!Number.isInteger(asked) || asked < 1) throw new GlmError('request_invalid', `max_tokens is ${shown(asked)}; use a whole number from 1.`)
   return Math.min(asked, room)
 }
 

@@ -37,11 +37,13 @@ export class Runner {
   readonly decodeRows: Rows
   readonly #options: RunnerOptions
   readonly #staging: GPUBuffer[]
+  readonly #page: GPUBuffer
   readonly #recordings = new Map<string, Promise<Recording>>()
 
   constructor(options: RunnerOptions) {
     this.#options = options
-    const { buffers, gpu, shape } = options
+    const { buffers, gpu, shape, config, kv } = options
+    this.#page = buffers.make('page', pageBytes(config, kv))
     const rows = (label: string) => new Rows(shape, buffers.make(label, rowsLayout(shape).words * 4), gpu.device.queue)
     this.prefillRows = rows('prefill rows')
     this.decodeRows = rows('decode rows')
@@ -104,8 +106,11 @@ export class Runner {
     const { gpu, decoder, config, kv } = this.#options
     const bytes = pageBytes(config, kv)
     const encoder = gpu.device.createCommandEncoder()
-    // Within one buffer a copy must not overlap; pages never do.
-    for (const buffer of decoder.kv) encoder.copyBufferToBuffer(buffer, from * bytes, buffer, to * bytes, bytes)
+    // WebGPU copies only between two buffers, so a page goes by way of another.
+    for (const buffer of decoder.kv) {
+      encoder.copyBufferToBuffer(buffer, from * bytes, this.#page, 0, bytes)
+      encoder.copyBufferToBuffer(this.#page, 0, buffer, to * bytes, bytes)
+    }
     gpu.device.queue.submit([encoder.finish()])
     this.counts.submits++
   }

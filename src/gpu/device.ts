@@ -6,7 +6,7 @@ export interface Gpu {
   device: GPUDevice
   info: AdapterInfo
   limits: { binding: number; buffer: number }
-  /** Resolves when the device is gone for a reason other than `close()`. */
+  /** Resolves when the device is gone for a reason other than `close()`, or can no longer be trusted. */
   lost: Promise<GlmError>
   close(): void
 }
@@ -43,6 +43,15 @@ export async function openGpu(gpu: GPU | undefined, options: GpuOptions = {}): P
     })
   let closed = false
   const lost = new Promise<GlmError>((resolve) => {
+    // An error nobody caught means that a dispatch or a buffer is missing: what follows would be silently wrong.
+    device.addEventListener('uncapturederror', ({ error }) => {
+      const memory = error instanceof GPUOutOfMemoryError
+      resolve(
+        memory
+          ? new GlmError('out_of_memory', 'The GPU ran out of memory; close other pages and load again, with a smaller context.')
+          : new GlmError('internal', `The GPU refused a command; please report this: ${error.message}`),
+      )
+    })
     device.lost.then((reason) => {
       if (!closed) resolve(new GlmError('device_lost', `The GPU was lost (${reason.message || reason.reason}); load the model again.`))
     })

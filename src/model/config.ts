@@ -41,9 +41,10 @@ const isFields = (value: unknown): value is Fields => typeof value === 'object' 
 /** Reads a Hugging Face config, in the style of transformers 5 (`rope_parameters`) or before (`rope_theta`, `rope_scaling`). */
 export function parseConfig(json: unknown): Config {
   if (!isFields(json)) throw new GlmError('file_invalid', 'config.json is not an object; download the model again.')
-  const family = families[String(json.model_type)]
-  if (!family || !Object.hasOwn(families, String(json.model_type))) {
-    throw new GlmError('family_unknown', `config.json says model_type ${JSON.stringify(json.model_type)}; choose a model of ${Object.keys(families).join(' or ')}.`)
+  const type = json.model_type
+  const family = typeof type === 'string' && Object.hasOwn(families, type) ? families[type] : undefined
+  if (!family) {
+    throw new GlmError('family_unknown', `config.json says model_type ${JSON.stringify(type)}; choose a model of ${Object.keys(families).join(' or ')}.`)
   }
   refuse(json)
   const heads = whole(json, 'num_attention_heads')
@@ -52,7 +53,7 @@ export function parseConfig(json: unknown): Config {
   const rope = ropeFields(json)
   const partial = number(rope, 'partial_rotary_factor', number(json, 'partial_rotary_factor', family.defaults.partialRotary))
   const config: Config = {
-    family: String(json.model_type),
+    family: String(type),
     postNorms: family.postNorms,
     hidden,
     layers: whole(json, 'num_hidden_layers'),
@@ -120,6 +121,9 @@ function check(config: Config): void {
   if (config.heads % config.kvHeads !== 0) throw fault('num_key_value_heads', 'does not divide num_attention_heads')
   if (config.rotary % 2 !== 0 || config.rotary > config.headDim || config.rotary < 2) throw fault('partial_rotary_factor', 'does not give an even number of dims')
   if (!(config.eps > 0) || !(config.theta > 1)) throw fault('rms_norm_eps or rope_theta', 'is not positive')
+  const { yarn } = config
+  const scales = yarn ? { factor: yarn.factor, beta_fast: yarn.betaFast, beta_slow: yarn.betaSlow, attention_factor: yarn.attentionFactor } : {}
+  for (const [field, value] of Object.entries(scales)) if (!(value > 1e-6 && value < 1e6)) throw fault(field, 'is out of range')
 }
 
 /** `generation_config.json`: more stop ids and the sampling defaults. */

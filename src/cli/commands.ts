@@ -1,0 +1,99 @@
+// Every command and flag, as data: the parser, --help and the commands read this table.
+import type { WeightsFormat } from '../api/types.ts'
+
+/** What a flag of each kind becomes. */
+export interface Kinds {
+  text: string
+  number: number
+  whole: number
+  tokens: number[]
+  format: WeightsFormat
+  switch: true
+}
+
+export interface Flag {
+  kind: keyof Kinds
+  /** Stands for the value in --help. */
+  value?: string
+  about: string
+  /** Bounds of numbers. */
+  low?: number
+  high?: number
+}
+
+export interface Command {
+  about: string
+  model: 'required' | 'optional'
+  flags: Readonly<Record<string, Flag>>
+  /** Flags of which exactly one must be there. */
+  exactlyOne?: readonly string[]
+  /** Flags that contradict each other. */
+  apart?: readonly string[]
+}
+
+export const formats: readonly WeightsFormat[] = ['file', 'f32', 'f16', 'q8', 'q4']
+
+const weights = {
+  kind: 'format',
+  value: 'FORMAT',
+  about: `weights on the GPU: ${formats.join(', ')} (default file: as stored, q4 where not quantised)`,
+} as const
+const most = Number.MAX_SAFE_INTEGER
+
+export const commands = {
+  score: {
+    about: "Prints perplexity and the last position's five likeliest tokens, as one line of JSON.",
+    model: 'required',
+    exactlyOne: ['tokens', 'text'],
+    flags: {
+      tokens: { kind: 'tokens', value: 'IDS', about: 'token ids with commas between them, such as 5,9,2' },
+      text: { kind: 'text', value: 'TEXT', about: 'text to tokenize instead; special tokens in it are plain text' },
+      weights,
+      logits: { kind: 'text', value: 'FILE', about: 'also writes all logits, little-endian float32 [tokens, vocabulary]' },
+    },
+  },
+  chat: {
+    about: 'Streams the answer to a prompt.',
+    model: 'required',
+    exactlyOne: ['prompt'],
+    apart: ['raw', 'system'],
+    flags: {
+      prompt: { kind: 'text', value: 'TEXT', about: 'what the user says' },
+      system: { kind: 'text', value: 'TEXT', about: 'what the system message says' },
+      'max-tokens': {
+        kind: 'whole',
+        value: 'N',
+        low: 1,
+        high: most,
+        about: 'tokens of the answer at most (default: what the context holds)',
+      },
+      temperature: { kind: 'number', value: 'T', low: 0, high: 2, about: 'from 0 (always the likeliest token) to 2' },
+      'top-k': { kind: 'whole', value: 'K', low: 0, high: 2 ** 24, about: 'draws from the K likeliest tokens; 0 from all' },
+      'top-p': { kind: 'number', value: 'P', low: 0, high: 1, about: 'draws from the likeliest tokens that together have probability P' },
+      seed: { kind: 'whole', value: 'S', low: -most, high: most, about: 'the same seed gives the same answer' },
+      context: { kind: 'whole', value: 'N', low: 2, high: most, about: 'positions of prompt and answer together (default 4096)' },
+      weights,
+      raw: { kind: 'switch', about: 'gives the prompt without a chat template; special tokens in it count' },
+      json: { kind: 'switch', about: 'prints tokens, usage and timings as a last line of JSON' },
+    },
+  },
+  doctor: {
+    about: 'Says what this machine offers, and whether a model fits it.',
+    model: 'optional',
+    flags: {
+      weights,
+      json: { kind: 'switch', about: 'prints all of it as a last line of JSON' },
+    },
+  },
+} as const satisfies Record<string, Command>
+
+export type CommandName = keyof typeof commands
+
+/** The parsed flags of a command, by name. */
+export type Values<Name extends CommandName> = {
+  [Key in keyof (typeof commands)[Name]['flags']]?: (typeof commands)[Name]['flags'][Key] extends { kind: infer Kind extends keyof Kinds }
+    ? Kinds[Kind]
+    : never
+}
+
+export const isCommand = (name: string | undefined): name is CommandName => name !== undefined && Object.hasOwn(commands, name)

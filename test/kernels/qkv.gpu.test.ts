@@ -1,0 +1,120 @@
+// The matmul that makes queries, keys and values: bias, partial rotary embedding, and the right place in the right page.
+import { afterEach, beforeAll, expect, it } from 'vitest'
+import { matmul, matmulGroups } from '../../src/kernels/matmul.ts'
+import type { Format } from '../../src/kernels/matrix.ts'
+import { matmul as twin, rmsNorm, rope, ropeTable } from '../reference.ts'
+import { Bench, expectWanted, numbers, POISON, untouched } from './run.ts'
+
+let bench: Bench
+beforeAll(async () => {
+  bench = await Bench.open()
+})
+afterEach(() => bench.clear())
+
+interface Case {
+  format: Format
+  kv: 'f32' | 'f16'
+  bias: boolean
+  heads: number
+  kvHeads: number
+  headDim: number
+  partial: number
+  tile: number
+  lanes: number
+  cuts?: number[]
+}
+
+const shape = { rows: 12, logits: 1, slots: 3, pages: 4, ring: 1 }
+const pages = [[5, 2, 7, 0], [], [3, 6, 1, 4]]
+const list: [slot: number, position: number][] = [[0, 0], [0, 1], [2, 62], [2, 63], [2, 64], [0, 65], [0, 63], [0, 200], [2, 255]]
+const eps = 1.5625e-7
+
+async function check({ format, kv, bias, heads, kvHeads, headDim, partial, tile, lanes, cuts }: Case): Promise<void> {
+  const k = 70
+  const random = numbers(headDim * 10 + heads)
+  const n = (heads + 2 * kvHeads) * headDim
+  const { matrix, stored } = bench.matrix(format, random.array(n * k), n, k, cuts)
+  const width = matrix.groups * 32
+  const gamma = random.array(k)
+  const biases = bias ? random.array(n, 5) : undefined
+  const lines = random.array(list.length * k)
+  const x = new Float32Array(shape.rows * width).fill(Number.NaN)
+  list.forEach((_, row) => {
+    x.fill(0, row * width, (row + 1) * width)
+    x.set(lines.subarray(row * k, (row + 1) * k), row * width)
+  })
+  const aux = new Float32Array(4 + width + n)
+  aux.set(gamma, 4)
+  if (biases) aux.set(biases, 4 + width)
+  const rows = bench.rows(shape)
+  rows.write(list.map(([slot, position]) => ({ token: 0, position, slot })), [])
+  pages.forEach((own, slot) => rows.writePages(slot, own))
+  const rotary = headDim * partial
+  const config = { rotaryDims: rotary, theta: 10000 }
+  const every = ropeTable(config, Array.from({ length: 256 }, (_, position) => position))
+  const angles = new Float32Array(256 * rotary)
+  every.cos.forEach((cos, index) => angles.set([cos, every.sin[index]!], index * 2))
+
+  const normed = rmsNorm(lines, gamma, eps)
+  const projected = twin(stored, normed, k, biases)
+  const sizes = twin(stored.map(Math.abs), normed.map(Math.abs), k, biases?.map(Math.abs))
+  const { cos, sin } = ropeTable(config, list.map(([, position]) => position))
+  const turned = rope(projected, cos, sin, { heads: heads + 2 * kvHeads, headDim })
+
+  const stride = heads * headDim + 6
+  const wanted = untouched(shape.rows * stride)
+  const cache = untouched(8 * 2 * kvHeads * 64 * headDim)
+  list.forEach(([slot, position], row) => {
+    for (let at = 0; at < n; at++) {
+      const head = Math.floor(at / headDim)
+      const from = row * n + at
+      const size = Math.max(sizes[from]!, sizes[from ^ 1]!) * 2
+      if (head < heads) {
+        wanted.values[row * stride + at] = turned[from]!
+        wanted.bounds[row * stride + at] = 3e-6 * size
+        continue
+      }
+      const isValue = head >= heads + kvHeads
+      const kvHead = (head - heads) % kvHeads
+      const page = pages[slot]![position >> 6]!
+      const index = (((page * 2 + (isValue ? 1 : 0)) * kvHeads + kvHead) * 64 + (position % 64)) * headDim + (at % headDim)
+      const value = (isValue ? projected : turned)[from]!
+      cache.values[index] = value
+      cache.bounds[index] = 3e-6 * size + (kv === 'f16' ? 2e-3 * Math.abs(value) + 1e-6 : 0)
+    }
+  })
+  const y = bench.poisoned('y', wanted.values.length)
+  const kvBuffer = bench.buffer('kv', new Uint32Array(cache.values.length / (kv === 'f16' ? 2 : 1)).fill(POISON))
+  const buffers = { x: bench.buffer('x', x), y, aux: bench.buffer('aux', aux), rope: bench.buffer('rope', angles), rows: rows.buffer, kv: kvBuffer }
+  for (const part of matrix.parts) {
+    const kernel = matmul({
+      matrix,
+      part,
+      tile,
+      lanes,
+      input: { width: k, eps, gamma: 4 },
+      rows: 'all',
+      output: { kind: 'qkv', stride, heads, kvHeads, headDim, rotary, kv, ...(bias ? { bias: 4 + width } : {}) },
+      shape,
+      f16: false,
+      rolled: true,
+    })
+    await bench.run(kernel, { ...buffers, weights: part.buffer }, matmulGroups(part, shape.rows, tile, lanes))
+  }
+  expectWanted(await bench.words(y), wanted)
+  expectWanted(await bench.words(kvBuffer), cache, kv)
+}
+
+const cases: Case[] = [
+  { format: 'f32', kv: 'f32', bias: false, heads: 4, kvHeads: 4, headDim: 8, partial: 1, tile: 1, lanes: 1 },
+  { format: 'q4', kv: 'f32', bias: true, heads: 4, kvHeads: 2, headDim: 16, partial: 0.5, tile: 4, lanes: 8 },
+  { format: 'q8', kv: 'f16', bias: true, heads: 8, kvHeads: 1, headDim: 4, partial: 0.5, tile: 8, lanes: 4 },
+  { format: 'f16', kv: 'f16', bias: false, heads: 2, kvHeads: 2, headDim: 64, partial: 0.5, tile: 4, lanes: 2 },
+  { format: 'q4', kv: 'f16', bias: true, heads: 2, kvHeads: 1, headDim: 128, partial: 1, tile: 8, lanes: 8 },
+  { format: 'q8', kv: 'f32', bias: true, heads: 3, kvHeads: 1, headDim: 12, partial: 1, tile: 4, lanes: 2, cuts: [16, 40] },
+]
+const named = cases.map((one) => [`${one.format}, kv ${one.kv}, ${one.bias ? 'bias' : 'no bias'}, ${one.heads} heads on ${one.kvHeads} of ${one.headDim}, rotary ${one.partial}, tile ${one.tile}`, one] as const)
+it.each(named)('%s', async (_, one) => {
+  await check(one)
+  expect.assertions(2)
+})
