@@ -21,7 +21,11 @@ const en = {
   cancel: 'Cancel',
   cancelled: 'Loading was cancelled; no model is loaded.',
   noModel: 'No model is loaded.',
+  pocketAbout:
+    'Embedded in this page: a tiny model that was trained from scratch. It sorts, reverses, counts, does sums and knows the calendar, and nothing else.',
   loaded: '{id} is ready: {parameters} parameters, weights as {weights}, context {context}.',
+
+  loadedCached: 'Read from this browser’s cache.',
 
   download: 'Downloading',
   fromCache: 'Reading from this browser’s cache',
@@ -127,7 +131,10 @@ const zh: Record<Word, string> = {
   cancel: '取消',
   cancelled: '已取消加载，当前没有模型。',
   noModel: '当前没有加载模型。',
+  pocketAbout: '内置于本页面：从零训练的极小模型。会排序、倒写、数字母、加减和日历，别的都不会。',
   loaded: '{id} 已就绪：{parameters} 参数，权重格式 {weights}，上下文 {context}。',
+
+  loadedCached: '已从浏览器缓存读取。',
 
   download: '正在下载',
   fromCache: '正在从浏览器缓存读取',

@@ -37,7 +37,12 @@ async function load(options: WireLoad, onProgress: (progress: Progress) => void,
     const { cached, total } = counted
     onProgress({ phase, loaded, total: Math.max(total, loaded), cached, ...(file ? { file } : {}) })
   }
-  const remote = httpSource({ name: model.name, base: model.base, ...(model.files ? { files: model.files } : {}), ...(headers ? { headers } : {}) })
+  const remote = httpSource({
+    name: model.name,
+    base: model.base,
+    ...(model.files ? { files: model.files } : {}),
+    ...(headers ? { headers } : {}),
+  })
   const cached =
     options.cache === false
       ? undefined

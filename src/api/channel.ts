@@ -113,22 +113,34 @@ export class Channel {
     this.#wire = comlink.wrap<Wire>(worker)
     worker.addEventListener('error', (event) => {
       const reason = event.message ? ` (${event.message})` : ''
-      this.#die(new GlmError('worker_failed', `The worker could not start or broke down${reason}; check the address of worker.js and the page's security policy, then load again.`))
+      this.#die(
+        new GlmError(
+          'worker_failed',
+          `The worker could not start or broke down${reason}; check the address of worker.js and the page's security policy, then load again.`,
+        ),
+      )
     })
   }
 
   load(options: WireLoad, onProgress: (progress: Progress) => void, signal?: AbortSignal): Promise<Loaded> {
-    return this.#call((port) => this.#wire.load(options, comlink.transfer(port, [port])), (progress) => onProgress(progress as Progress), signal)
+    return this.#call(
+      (port) => this.#wire.load(options, comlink.transfer(port, [port])),
+      (progress) => onProgress(progress as Progress),
+      signal,
+    )
   }
 
   /** Starts an answer; parts come through `onPart`, its end and its failure too. */
   chat(request: ChatRequest, onPart: (part: Part) => void, signal?: AbortSignal): void {
-    this.#call((port) => this.#wire.chat(request, comlink.transfer(port, [port])), (part) => onPart(part as Part), signal).catch((error) =>
-      onPart({ type: 'error', error: toWire(error) }),
-    )
+    this.#call(
+      (port) => this.#wire.chat(request, comlink.transfer(port, [port])),
+      (part) => onPart(part as Part),
+      signal,
+    ).catch((error) => onPart({ type: 'error', error: toWire(error) }))
   }
 
   async adapter(powerPreference?: GPUPowerPreference): Promise<AdapterInfo> {
+    if (this.#dead) throw this.#dead
     return open(await this.#race(this.#wire.adapter(powerPreference)))
   }
 
@@ -145,6 +157,7 @@ export class Channel {
   }
 
   async #call<T>(start: (port: MessagePort) => Promise<Envelope<T>>, onData: (data: unknown) => void, signal?: AbortSignal): Promise<T> {
+    if (this.#dead) throw this.#dead
     const { port1, port2 } = new MessageChannel()
     port1.onmessage = ({ data }: MessageEvent<unknown[]>) => data.forEach(onData)
     const abort = () => port1.postMessage('abort')

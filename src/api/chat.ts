@@ -9,7 +9,12 @@ type Finish = Extract<Part, { type: 'finish' }>
 
 export function createCompletions(channel: Channel, model: { id: string; fingerprint: string }): Completions {
   async function create(request: ChatRequest, options: RequestOptions = {}): Promise<ChatStream | ChatCompletion> {
-    const head = { id: `chatcmpl-${crypto.randomUUID()}`, created: Math.floor(Date.now() / 1000), model: model.id, system_fingerprint: model.fingerprint }
+    const head = {
+      id: `chatcmpl-${crypto.randomUUID()}`,
+      created: Math.floor(Date.now() / 1000),
+      model: model.id,
+      system_fingerprint: model.fingerprint,
+    }
     const parts = new Parts(channel, request, options.signal)
     return request.stream ? stream(parts, head, request.stream_options?.include_usage === true) : collect(parts, head)
   }

@@ -19,7 +19,11 @@ export async function loadGlm(model: string, options: LoadOptions = {}): Promise
   const channel = new Channel(startWorker(options.createWorker))
   try {
     const { weights, context, headers, powerPreference, cache, verify } = options
-    const loading = channel.load({ model: source, weights, context, headers, powerPreference, cache, verify }, (progress) => options.onProgress?.(progress), signal)
+    const loading = channel.load(
+      { model: source, weights, context, headers, powerPreference, cache, verify },
+      (progress) => options.onProgress?.(progress),
+      signal,
+    )
     const { info, fingerprint } = await loading
     return {
       model: info,
@@ -46,16 +50,22 @@ function startWorker(createWorker?: () => Worker): Worker {
   try {
     return createWorker?.() ?? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
   } catch (cause) {
-    throw new GlmError('worker_failed', 'The worker could not be started; pass createWorker if the page has a content security policy.', { cause })
+    throw new GlmError('worker_failed', 'The worker could not be started; pass createWorker if the page has a content security policy.', {
+      cause,
+    })
   }
 }
 
 function resolve(model: string): WireModel {
   const known = catalog.find(({ id }) => id === model)
-  if (known) return { name: `${known.id}@${known.revision}`, base: new URL('./', import.meta.url).href, files: embedded(), licence: known.licence }
+  if (known)
+    return { name: `${known.id}@${known.revision}`, base: new URL('./', import.meta.url).href, files: embedded(), licence: known.licence }
   if (typeof model === 'string' && /^(https?:|\.{0,2}\/)/.test(model)) {
     const base = new URL(model.endsWith('/') ? model : `${model}/`, globalThis.document?.baseURI ?? globalThis.location.href).href
     return { name: base, base }
   }
-  throw new GlmError('model_unknown', `The model ${JSON.stringify(model)} is not known; use ${catalog.map(({ id }) => `'${id}'`).join(', ')} or the base URL of a model folder.`)
+  throw new GlmError(
+    'model_unknown',
+    `The model ${JSON.stringify(model)} is not known; use ${catalog.map(({ id }) => `'${id}'`).join(', ')} or the base URL of a model folder.`,
+  )
 }

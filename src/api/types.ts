@@ -56,9 +56,16 @@ export interface AdapterInfo {
   maxStorageBufferBindingSize: number
 }
 
-export interface TextPart { type: 'text'; text: string }
+export interface TextPart {
+  type: 'text'
+  text: string
+}
 
-export interface ToolCall { id: string; type: 'function'; function: { name: string; arguments: string } }
+export interface ToolCall {
+  id: string
+  type: 'function'
+  function: { name: string; arguments: string }
+}
 
 export type ChatMessage =
   | { role: 'system' | 'developer'; content: string | TextPart[]; name?: string }
@@ -66,7 +73,10 @@ export type ChatMessage =
   | { role: 'assistant'; content?: string | TextPart[] | null; reasoning_content?: string; tool_calls?: ToolCall[]; name?: string }
   | { role: 'tool'; content: string | TextPart[]; tool_call_id: string }
 
-export interface Tool { type: 'function'; function: { name: string; description?: string; parameters?: Record<string, unknown>; strict?: boolean | null } }
+export interface Tool {
+  type: 'function'
+  function: { name: string; description?: string; parameters?: Record<string, unknown>; strict?: boolean | null }
+}
 
 export interface ChatRequest {
   messages: ChatMessage[]
@@ -89,10 +99,19 @@ export interface ChatRequest {
 
 export type FinishReason = 'stop' | 'length' | 'tool_calls'
 
-export interface Usage { prompt_tokens: number; completion_tokens: number; total_tokens: number; prompt_tokens_details?: { cached_tokens: number } }
+export interface Usage {
+  prompt_tokens: number
+  completion_tokens: number
+  total_tokens: number
+  prompt_tokens_details?: { cached_tokens: number }
+}
 
 /** Ours, beside `usage`: milliseconds, measured in the worker. */
-export interface Timings { prefill_ms: number; decode_ms: number; first_token_ms: number }
+export interface Timings {
+  prefill_ms: number
+  decode_ms: number
+  first_token_ms: number
+}
 
 export interface ChatCompletion {
   id: string
@@ -100,7 +119,9 @@ export interface ChatCompletion {
   created: number
   model: string
   system_fingerprint: string
-  choices: [{ index: 0; message: { role: 'assistant'; content: string | null; refusal: null }; finish_reason: FinishReason; logprobs: null }]
+  choices: [
+    { index: 0; message: { role: 'assistant'; content: string | null; refusal: null }; finish_reason: FinishReason; logprobs: null },
+  ]
   usage: Usage
   timings: Timings
 }
@@ -121,7 +142,9 @@ export interface ChatStream extends AsyncIterable<ChatChunk> {
   abort(reason?: unknown): void
 }
 
-export interface RequestOptions { signal?: AbortSignal }
+export interface RequestOptions {
+  signal?: AbortSignal
+}
 
 /** A loaded model. */
 export interface Glm {
@@ -137,7 +160,13 @@ export interface Glm {
 }
 
 /** What one model keeps in the cache. */
-export interface CachedModel { name: string; bytes: number; files: number; complete: boolean; saved: string }
+export interface CachedModel {
+  name: string
+  bytes: number
+  files: number
+  complete: boolean
+  saved: string
+}
 
 /** The files kept in IndexedDB. */
 export interface Cache {
@@ -148,4 +177,9 @@ export interface Cache {
 }
 
 /** An error as it crosses the worker. */
-export interface WireError { code: GlmErrorCode; message: string; stack?: string; cause?: string }
+export interface WireError {
+  code: GlmErrorCode
+  message: string
+  stack?: string
+  cause?: string
+}

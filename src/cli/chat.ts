@@ -3,16 +3,18 @@ import type { ChatMessage, ChatRequest, Timings, Usage } from '../api/types.ts'
 import type { Completion, Engine } from '../engine/engine.ts'
 import type { Part } from '../engine/parts.ts'
 import { GlmError } from '../errors.ts'
+import { exists } from '../weights/source.ts'
 import type { Call } from './arguments.ts'
 import { openEngine, type Setting, sourceOf } from './model.ts'
 
 export async function chat({ model, values }: Call<'chat'>, setting: Setting): Promise<number> {
   const { terminal } = setting
-  const { engine, milliseconds } = await openEngine(
-    sourceOf(model!, setting.home),
-    { weights: values.weights, context: values.context },
-    setting,
-  )
+  const source = sourceOf(model!, setting.home)
+  // Told before the weights are read.
+  if (!(await exists(source, 'tokenizer.json', setting.signal))) {
+    throw new GlmError('template_invalid', 'This model has no tokenizer.json; add it to its folder.')
+  }
+  const { engine, milliseconds } = await openEngine(source, { weights: values.weights, context: values.context }, setting)
   let end: Extract<Part, { type: 'finish' }> | undefined
   let shown = false
   const onPart = (part: Part) => {
@@ -43,9 +45,7 @@ function answerOf(engine: Engine, values: Call<'chat'>['values'], onPart: (part:
   }
   const prompt = values.prompt!
   if (!values.raw) return engine.chat({ ...settings, messages: messagesOf(values.system, prompt) }, onPart, signal)
-  const { tokenizer } = engine.files
-  if (!tokenizer) throw new GlmError('template_invalid', 'This model has no tokenizer.json; add it to its folder.')
-  return engine.complete(tokenizer.encode(prompt), settings, onPart, signal)
+  return engine.complete(engine.files.tokenizer!.encode(prompt), settings, onPart, signal)
 }
 
 function messagesOf(system: string | undefined, prompt: string): ChatMessage[] {

@@ -60,7 +60,9 @@ export async function run(args: readonly string[], setting: Setting): Promise<nu
 export function sentence(error: unknown): string {
   const { code, message } = asGlmError(error)
   const line = message.replace(/\s*\n\s*/g, ' ').trim()
-  return code === 'internal' && !line.includes('please report') ? `This is a fault of glm-webgpu, please report it: ${line || 'no reason was given.'}` : line
+  return code === 'internal' && !line.includes('please report')
+    ? `This is a fault of glm-webgpu, please report it: ${line || 'no reason was given.'}`
+    : line
 }
 
 function version(home: string): string {

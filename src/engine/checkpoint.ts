@@ -43,7 +43,8 @@ async function optionalJson(source: Source, path: string, signal?: AbortSignal):
 
 /** A file of its own, or a field of tokenizer_config.json: one string, or several by name. */
 async function templateText(source: Source, config: unknown, signal?: AbortSignal): Promise<string | undefined> {
-  if (await exists(source, 'chat_template.jinja', signal)) return new TextDecoder().decode(await readWhole(source, 'chat_template.jinja', signal))
+  if (await exists(source, 'chat_template.jinja', signal))
+    return new TextDecoder().decode(await readWhole(source, 'chat_template.jinja', signal))
   const field = (config as { chat_template?: unknown } | undefined)?.chat_template
   if (typeof field === 'string') return field
   if (!Array.isArray(field)) return undefined

@@ -90,7 +90,10 @@ export class Engine {
       const pipelines = new Pipelines(gpu)
       const lost = gpu.lost.then((error) => Promise.reject(error))
       lost.catch(() => {})
-      return await Promise.race([guardMemory(gpu, () => assemble({ ...options, files, device: gpu, buffers, pipelines, format, wanted: context })), lost])
+      return await Promise.race([
+        guardMemory(gpu, () => assemble({ ...options, files, device: gpu, buffers, pipelines, format, wanted: context })),
+        lost,
+      ])
     } catch (error) {
       buffers.close()
       gpu.close()
@@ -107,13 +110,19 @@ export class Engine {
   async chat(request: ChatRequest, onPart: (part: Part) => void, signal?: AbortSignal): Promise<Completion> {
     checkRequest(request)
     const { template } = this.files
-    if (!template) throw new GlmError('template_invalid', 'This model has no chat template or tokenizer.json; add chat_template.jinja to its folder.')
+    if (!template)
+      throw new GlmError('template_invalid', 'This model has no chat template or tokenizer.json; add chat_template.jinja to its folder.')
     const { ids } = template.render(request.messages, { tools: request.tools, addGenerationPrompt: true, variables: request.template })
     return this.complete(ids, request, onPart, signal)
   }
 
   /** Continues token ids. */
-  async complete(prompt: readonly number[], request: Omit<ChatRequest, 'messages'>, onPart: (part: Part) => void, signal?: AbortSignal): Promise<Completion> {
+  async complete(
+    prompt: readonly number[],
+    request: Omit<ChatRequest, 'messages'>,
+    onPart: (part: Part) => void,
+    signal?: AbortSignal,
+  ): Promise<Completion> {
     this.#check(prompt, signal)
     const { tokenizer, config, generation } = this.files
     if (!tokenizer) throw new GlmError('template_invalid', 'This model has no tokenizer.json; add it to its folder.')
@@ -148,21 +157,35 @@ export class Engine {
       total_tokens: prompt.length + output.ids.length,
       prompt_tokens_details: { cached_tokens: report.cached },
     }
-    onPart({ type: 'finish', reason, usage, timings: { prefill_ms: first - began, decode_ms: now() - first, first_token_ms: first - began } })
+    onPart({
+      type: 'finish',
+      reason,
+      usage,
+      timings: { prefill_ms: first - began, decode_ms: now() - first, first_token_ms: first - began },
+    })
     return { ids: [...output.ids], text: output.text, finish: reason }
   }
 
   /** Logits of every position, handed over chunk by chunk: [positions, vocabulary]. */
   async score(tokens: readonly number[], onLogits: (logits: Float32Array, start: number) => void, signal?: AbortSignal): Promise<void> {
     this.#check([...tokens, 0], signal)
-    if (this.scheduler.size > 0) throw new GlmError('request_invalid', 'Scoring needs the model for itself; wait until the running chats are done.')
+    if (this.scheduler.size > 0)
+      throw new GlmError('request_invalid', 'Scoring needs the model for itself; wait until the running chats are done.')
     const pages: Parameters<Pages['grow']>[0] = []
-    if (!this.pages.grow(pages, tokens.length)) throw new GlmError('prompt_too_long', 'The tokens do not fit the KV pool; load the model with a larger context.')
+    if (!this.pages.grow(pages, tokens.length))
+      throw new GlmError('prompt_too_long', 'The tokens do not fit the KV pool; load the model with a larger context.')
     try {
       const chunk = this.runner.decodeRows.shape.logits
       for (let start = 0; start < tokens.length; start += chunk) {
         throwIfAborted(signal)
-        onLogits(await this.runner.logits(tokens.slice(start, start + chunk), start, pages.map(({ id }) => id)), start)
+        onLogits(
+          await this.runner.logits(
+            tokens.slice(start, start + chunk),
+            start,
+            pages.map(({ id }) => id),
+          ),
+          start,
+        )
       }
     } finally {
       this.pages.close(pages)
@@ -175,10 +198,14 @@ export class Engine {
     const { vocabulary, context } = this.info
     if (prompt.length === 0) throw new GlmError('request_invalid', 'The prompt has no tokens; pass some text.')
     if (prompt.length > context - 1) {
-      throw new GlmError('prompt_too_long', `The prompt has ${prompt.length} tokens and the context ${context}; shorten it, or load the model with a larger context.`)
+      throw new GlmError(
+        'prompt_too_long',
+        `The prompt has ${prompt.length} tokens and the context ${context}; shorten it, or load the model with a larger context.`,
+      )
     }
     const bad = prompt.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary)
-    if (bad !== undefined) throw new GlmError('request_invalid', `Token ${bad} is outside the vocabulary of ${vocabulary}; use the model's own tokenizer.`)
+    if (bad !== undefined)
+      throw new GlmError('request_invalid', `Token ${bad} is outside the vocabulary of ${vocabulary}; use the model's own tokenizer.`)
   }
 
   /** Ends what runs, waits for the submits in flight, and frees the GPU. */
@@ -192,7 +219,14 @@ export class Engine {
   }
 }
 
-type Assembly = EngineOptions & { files: ModelFiles; device: Gpu; buffers: Buffers; pipelines: Pipelines; format: ReturnType<typeof formatFor>; wanted: number }
+type Assembly = EngineOptions & {
+  files: ModelFiles
+  device: Gpu
+  buffers: Buffers
+  pipelines: Pipelines
+  format: ReturnType<typeof formatFor>
+  wanted: number
+}
 
 async function assemble(options: Assembly): Promise<Engine> {
   const { files, device: gpu, buffers, pipelines, format, onProgress } = options
@@ -201,7 +235,10 @@ async function assemble(options: Assembly): Promise<Engine> {
   const weights = await loadWeights({ ...options, gpu })
   const weightBytes = buffers.bytes
   onProgress?.({ phase: 'compile', loaded: files.checkpoint.bytes, total: files.checkpoint.bytes })
-  const pages = Math.min(Math.ceil(Math.min(options.wanted, config.context) / pageSize), Math.floor(gpu.limits.binding / pageBytes(config, kv)))
+  const pages = Math.min(
+    Math.ceil(Math.min(options.wanted, config.context) / pageSize),
+    Math.floor(gpu.limits.binding / pageBytes(config, kv)),
+  )
   const shape = shapeFor(gpu, files, pages)
   const decoder = new Decoder({ config, weights, gpu, buffers, pipelines, kv, pages, shape })
   const kvBytes = config.layers * pages * pageBytes(config, kv)
@@ -243,7 +280,8 @@ const parameterCount = (files: ModelFiles): number => {
 
 function contextOf(context: number | undefined): number {
   if (context === undefined) return defaultContext
-  if (!Number.isInteger(context) || context < 2) throw new GlmError('request_invalid', `context is ${context}; use a whole number of positions from 2.`)
+  if (!Number.isInteger(context) || context < 2)
+    throw new GlmError('request_invalid', `context is ${context}; use a whole number of positions from 2.`)
   return context
 }
 

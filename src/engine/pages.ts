@@ -84,7 +84,8 @@ export class Pages {
       if (page.tokens.length === 0) {
         // Another sequence made the same page meanwhile: this copy stays private.
         if ([...siblings].some((other) => startsWith(other.tokens, own))) return
-        for (const other of siblings) if (other.holders === 0 && other.children.size === 0 && startsWith(own, other.tokens)) this.#forget(other)
+        for (const other of siblings)
+          if (other.holders === 0 && other.children.size === 0 && startsWith(own, other.tokens)) this.#forget(other)
         Object.assign(page, { tokens: own, parent })
         siblings.add(page)
       }
@@ -122,7 +123,12 @@ export class Pages {
   }
 }
 
-function longest(children: ReadonlySet<Page>, tokens: readonly number[], from: number, most: number): { page: Page | undefined; common: number } {
+function longest(
+  children: ReadonlySet<Page>,
+  tokens: readonly number[],
+  from: number,
+  most: number,
+): { page: Page | undefined; common: number } {
   let best: { page: Page | undefined; common: number } = { page: undefined, common: 0 }
   for (const page of children) {
     let common = 0
@@ -132,4 +138,5 @@ function longest(children: ReadonlySet<Page>, tokens: readonly number[], from: n
   return best
 }
 
-const startsWith = (tokens: readonly number[], prefix: readonly number[]) => prefix.length <= tokens.length && prefix.every((token, index) => token === tokens[index])
+const startsWith = (tokens: readonly number[], prefix: readonly number[]) =>
+  prefix.length <= tokens.length && prefix.every((token, index) => token === tokens[index])

@@ -29,14 +29,16 @@ export function checkRequest(request: ChatRequest): void {
 }
 
 function checkMessages(messages: unknown): void {
-  if (!Array.isArray(messages) || messages.length === 0) throw new GlmError('messages_invalid', 'messages is empty; pass at least one message with role and content.')
+  if (!Array.isArray(messages) || messages.length === 0)
+    throw new GlmError('messages_invalid', 'messages is empty; pass at least one message with role and content.')
   for (const [index, message] of messages.entries()) {
     const { role, content, tool_calls } = (message ?? {}) as Record<string, unknown>
     if (!['system', 'developer', 'user', 'assistant', 'tool'].includes(role as string)) {
       throw new GlmError('messages_invalid', `messages[${index}].role is ${shown(role)}; use system, user, assistant or tool.`)
     }
     const missing = content === undefined || content === null
-    if (missing && !(role === 'assistant' && (tool_calls || content === null))) throw new GlmError('messages_invalid', `messages[${index}] has no content; pass a string.`)
+    if (missing && !(role === 'assistant' && (tool_calls || content === null)))
+      throw new GlmError('messages_invalid', `messages[${index}] has no content; pass a string.`)
     if (!missing && typeof content !== 'string') checkParts(content, index)
   }
 }
@@ -86,7 +88,8 @@ export function samplingOf(request: ChatRequest, defaults: GenerationConfig): Sa
 export function maxTokensOf(request: ChatRequest, room: number): number {
   const asked = request.max_completion_tokens ?? request.max_tokens
   if (asked === undefined || asked === null) return room
-  if (!Number.isInteger(asked) || asked < 1) throw new GlmError('request_invalid', `max_tokens is ${shown(asked)}; use a whole number from 1.`)
+  if (!Number.isInteger(asked) || asked < 1)
+    throw new GlmError('request_invalid', `max_tokens is ${shown(asked)}; use a whole number from 1.`)
   return Math.min(asked, room)
 }
 

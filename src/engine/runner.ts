@@ -63,13 +63,22 @@ export class Runner {
     if (!found) {
       found = this.#options.decoder.record(rows, capacity, logits, sampled)
       this.#recordings.set(key, found)
-      found.then(() => this.counts.recordings++, () => this.#recordings.delete(key))
+      found.then(
+        () => this.counts.recordings++,
+        () => this.#recordings.delete(key),
+      )
     }
     return found
   }
 
   /** Runs prompt rows of one sequence; with `settings`, gives the first token. Slot 0 of the prefill rows is its slot. */
-  async prefill(tokens: readonly number[], start: number, pages: readonly number[], settings?: SamplingSettings, draw = 0): Promise<number | undefined> {
+  async prefill(
+    tokens: readonly number[],
+    start: number,
+    pages: readonly number[],
+    settings?: SamplingSettings,
+    draw = 0,
+  ): Promise<number | undefined> {
     const rows = tokens.map((token, index): Row => ({ token, position: start + index, slot: 0 }))
     const { prefillRows } = this
     prefillRows.writePages(0, pages)
@@ -87,7 +96,11 @@ export class Runner {
 
   /** Runs `tokens` passes over the decode rows; gives the ring of sampled tokens, [slots, ring]. */
   async decode(rows: number, tokens: number): Promise<Uint32Array> {
-    const recording = await this.recording(this.decodeRows, capacityFor(rows, this.#options.shape.slots, true), capacityFor(rows, this.#options.shape.slots, true))
+    const recording = await this.recording(
+      this.decodeRows,
+      capacityFor(rows, this.#options.shape.slots, true),
+      capacityFor(rows, this.#options.shape.slots, true),
+    )
     return this.#submit(recording, tokens, this.decodeRows)!
   }
 
@@ -95,7 +108,10 @@ export class Runner {
   async logits(tokens: readonly number[], start: number, pages: readonly number[]): Promise<Float32Array> {
     const { shape, decoder, gpu, config } = this.#options
     this.prefillRows.writePages(0, pages)
-    this.prefillRows.write(tokens.map((token, index) => ({ token, position: start + index, slot: 0 })), tokens.map((_, index) => index))
+    this.prefillRows.write(
+      tokens.map((token, index) => ({ token, position: start + index, slot: 0 })),
+      tokens.map((_, index) => index),
+    )
     const recording = await this.recording(this.prefillRows, capacityFor(tokens.length, shape.logits), shape.logits, false)
     this.#submit(recording, 1)
     return new Float32Array(await readBack(gpu.device, decoder.logits, 0, tokens.length * config.vocabulary * 4))
@@ -122,7 +138,8 @@ export class Runner {
     const { gpu, pacer, shape } = this.#options
     const slices = pacer.slices
     const staging = rows && this.#staging.pop()
-    if (rows && !staging) throw new GlmError('internal', 'More bursts are in flight than there are buffers to read them; please report this.')
+    if (rows && !staging)
+      throw new GlmError('internal', 'More bursts are in flight than there are buffers to read them; please report this.')
     // One stretch of `times` recordings end to end, cut into as many submits as there are slices in all.
     const submits = slices === 1 ? 1 : slices * times
     for (let submit = 0; submit < submits; submit++) {
@@ -137,7 +154,8 @@ export class Runner {
         index += end - start
       }
       pass.end()
-      if (rows && staging && submit === submits - 1) encoder.copyBufferToBuffer(rows.buffer, rows.layout.ring * 4, staging, 0, shape.slots * shape.ring * 4)
+      if (rows && staging && submit === submits - 1)
+        encoder.copyBufferToBuffer(rows.buffer, rows.layout.ring * 4, staging, 0, shape.slots * shape.ring * 4)
       gpu.device.queue.submit([encoder.finish()])
       this.counts.submits++
       this.counts.dispatches += to - from

@@ -118,7 +118,8 @@ export class Scheduler {
     const chunk = prompt.slice(sequence.valid, sequence.valid + pacer.rows)
     const end = sequence.valid + chunk.length
     if (!pages.grow(sequence.pages, end + 1)) {
-      if (this.#sequences.size === 1) this.#end(sequence, new GlmError('out_of_memory', 'The KV pool has no room for this prompt; load the model with a larger context.'))
+      if (this.#sequences.size === 1)
+        this.#end(sequence, new GlmError('out_of_memory', 'The KV pool has no room for this prompt; load the model with a larger context.'))
       else this.#yieldPages(sequence)
       return
     }
@@ -163,7 +164,7 @@ export class Scheduler {
       const ring = await flight.read
       // With others still in flight the wait was shorter than the work: only a lone flight tells a time.
       if (flights.length === 0) pacer.decoded(flight.tokens, pacer.now() - flight.began)
-      group.forEach((sequence, index) => this.#take(sequence, ring, flight.draws[index]!, flight.tokens))
+      for (const [index, sequence] of group.entries()) this.#take(sequence, ring, flight.draws[index]!, flight.tokens)
       const changed = group.some((sequence) => sequence.state !== 'decode' || sequence.generation.signal?.aborted)
       if (changed || this.#in('prefill').length > 0 || this.#in('waiting').length > 0) going = false
     }
@@ -175,9 +176,15 @@ export class Scheduler {
     const rows: Row[] = group.map(({ tokens, slot }) => ({ token: tokens.at(-1)!, position: tokens.length - 1, slot }))
     for (const sequence of group) {
       decodeRows.writeSlot(sequence.slot, sequence.generation.sampling, sequence.generated)
-      decodeRows.writePages(sequence.slot, sequence.pages.map(({ id }) => id))
+      decodeRows.writePages(
+        sequence.slot,
+        sequence.pages.map(({ id }) => id),
+      )
     }
-    decodeRows.write(rows, rows.map((_, index) => index))
+    decodeRows.write(
+      rows,
+      rows.map((_, index) => index),
+    )
   }
 
   /** How many tokens the next submit makes for everyone; pages are appended ahead of it. 0 when someone cannot go on. */
@@ -193,7 +200,12 @@ export class Scheduler {
     for (const sequence of group) {
       const before = sequence.pages.length
       if (!pages.grow(sequence.pages, sequence.scheduled + tokens)) return this.#starved(sequence)
-      if (sequence.pages.length > before) runner.decodeRows.writePages(sequence.slot, sequence.pages.map(({ id }) => id), before)
+      if (sequence.pages.length > before)
+        runner.decodeRows.writePages(
+          sequence.slot,
+          sequence.pages.map(({ id }) => id),
+          before,
+        )
     }
     return tokens
   }

@@ -24,7 +24,10 @@ export class Buffers {
   make(label: string, bytes: number, kind: 'storage' | 'readable' = 'storage'): GPUBuffer {
     const size = Math.max(16, Math.ceil(bytes / 16) * 16)
     if (kind === 'storage' && size > this.#gpu.limits.binding) {
-      throw new GlmError('out_of_memory', `${label} needs ${size} bytes in one binding, this GPU allows ${this.#gpu.limits.binding}: ask for a smaller context.`)
+      throw new GlmError(
+        'out_of_memory',
+        `${label} needs ${size} bytes in one binding, this GPU allows ${this.#gpu.limits.binding}: ask for a smaller context.`,
+      )
     }
     const usage =
       kind === 'readable'
@@ -55,7 +58,10 @@ export async function guardMemory<T>(gpu: Gpu, work: () => Promise<T> | T): Prom
     error = await gpu.device.popErrorScope().catch(() => null)
     if (error) {
       // biome-ignore lint/correctness/noUnsafeFinally: a buffer that was not given makes the result worthless
-      throw new GlmError('out_of_memory', 'The GPU has too little memory for this model; close other pages, or ask for a smaller context or q4 weights.')
+      throw new GlmError(
+        'out_of_memory',
+        'The GPU has too little memory for this model; close other pages, or ask for a smaller context or q4 weights.',
+      )
     }
   }
 }

@@ -23,10 +23,17 @@ const optionalFeatures = ['shader-f16', 'subgroups', 'timestamp-query'] as const
 
 /** Opens the adapter with its own limits. `gpu` is `navigator.gpu`, or Dawn's in Node. */
 export async function openGpu(gpu: GPU | undefined, options: GpuOptions = {}): Promise<Gpu> {
-  if (!gpu) throw new GlmError('gpu_missing', 'This browser has no WebGPU: use Chrome or Edge 125 or later, and open the page over https or localhost.')
+  if (!gpu)
+    throw new GlmError(
+      'gpu_missing',
+      'This browser has no WebGPU: use Chrome or Edge 125 or later, and open the page over https or localhost.',
+    )
   const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' }).catch(() => null)
   if (!adapter) {
-    throw new GlmError('adapter_missing', 'WebGPU gave no adapter: switch on hardware acceleration in the browser, or update the graphics driver.')
+    throw new GlmError(
+      'adapter_missing',
+      'WebGPU gave no adapter: switch on hardware acceleration in the browser, or update the graphics driver.',
+    )
   }
   const limits = {
     binding: Math.min(adapter.limits.maxStorageBufferBindingSize, options.limits?.binding ?? Infinity),

@@ -59,7 +59,11 @@ async function compile(device: GPUDevice, kernel: Kernel, linked: ReturnType<typ
   })
   const pipelineLayout = device.createPipelineLayout({ bindGroupLayouts: [layout] })
   try {
-    const pipeline = await device.createComputePipelineAsync({ label: kernel.name, layout: pipelineLayout, compute: { module, entryPoint: 'main' } })
+    const pipeline = await device.createComputePipelineAsync({
+      label: kernel.name,
+      layout: pipelineLayout,
+      compute: { module, entryPoint: 'main' },
+    })
     return { name: kernel.name, pipeline, layout, slots: names }
   } catch (cause) {
     const info = await module.getCompilationInfo().catch(() => undefined)

@@ -11,7 +11,11 @@ export interface Linked {
 }
 
 /** Joins a prelude made from `constants` and the files. `real` is the storage type of dense numbers. */
-export function link(files: readonly ShaderFile[], constants: Record<string, number | string>, features: { f16?: boolean; subgroups?: boolean } = {}): Linked {
+export function link(
+  files: readonly ShaderFile[],
+  constants: Record<string, number | string>,
+  features: { f16?: boolean; subgroups?: boolean } = {},
+): Linked {
   const prelude = [
     ...(features.f16 ? ['enable f16;'] : []),
     ...(features.subgroups ? ['enable subgroups;'] : []),

@@ -36,7 +36,15 @@ export interface MatmulOptions {
 export function matmul(options: MatmulOptions): Kernel {
   const { matrix, part, input, output, shape } = options
   const weights = reader(matrix.format, options.f16)
-  const names: ShaderName[] = ['matmul', loops(options.rolled), weights.file, input === 'plain' ? 'input/plain' : 'input/norm', 'rows', `rows/${options.rows}`, `output/${output.kind}`]
+  const names: ShaderName[] = [
+    'matmul',
+    loops(options.rolled),
+    weights.file,
+    input === 'plain' ? 'input/plain' : 'input/norm',
+    'rows',
+    `rows/${options.rows}`,
+    `output/${output.kind}`,
+  ]
   if (output.kind === 'qkv') names.push(`kv/${output.kv}_write`)
   return {
     name: `matmul ${matrix.name}`,

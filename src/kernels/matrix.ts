@@ -30,10 +30,15 @@ export const scaled = (format: Format): boolean => format === 'q4' || format ===
 const blockBytes = (format: Format, groups: number): number => groups * (vectors[format] * 8 + (scaled(format) ? 1 : 0)) * 16
 
 /** Offset of the scales of a part, in vec4<u32>. */
-export const scalesAt = (format: Format, groups: number, rows: number): number => (Math.ceil(rows / 8) * groups * vectors[format] * 8)
+export const scalesAt = (format: Format, groups: number, rows: number): number => Math.ceil(rows / 8) * groups * vectors[format] * 8
 
 /** Rows of each part of a matrix, in multiples of eight, so that none is larger than one binding. */
-export function splitRows(format: Format, rows: number, columns: number, bindingLimit: number): { offset: number; rows: number; bytes: number }[] {
+export function splitRows(
+  format: Format,
+  rows: number,
+  columns: number,
+  bindingLimit: number,
+): { offset: number; rows: number; bytes: number }[] {
   const groups = Math.ceil(columns / 32)
   const most = Math.floor(bindingLimit / blockBytes(format, groups)) * 8
   const parts = []

@@ -44,7 +44,10 @@ export function parseConfig(json: unknown): Config {
   const type = json.model_type
   const family = typeof type === 'string' && Object.hasOwn(families, type) ? families[type] : undefined
   if (!family) {
-    throw new GlmError('family_unknown', `config.json says model_type ${JSON.stringify(type)}; choose a model of ${Object.keys(families).join(' or ')}.`)
+    throw new GlmError(
+      'family_unknown',
+      `config.json says model_type ${JSON.stringify(type)}; choose a model of ${Object.keys(families).join(' or ')}.`,
+    )
   }
   refuse(json)
   const heads = whole(json, 'num_attention_heads')
@@ -86,7 +89,10 @@ function refuse(json: Fields): void {
   ]
   for (const [field, values] of expected) {
     if (!values.includes(json[field])) {
-      throw new GlmError('config_unsupported', `config.json has ${field} ${JSON.stringify(json[field])}, which is not supported; choose another conversion of the model.`)
+      throw new GlmError(
+        'config_unsupported',
+        `config.json has ${field} ${JSON.stringify(json[field])}, which is not supported; choose another conversion of the model.`,
+      )
     }
   }
 }
@@ -100,7 +106,11 @@ function ropeFields(json: Fields): Fields {
 function parseYarn(rope: Fields, context: number): Yarn | undefined {
   const type = rope.rope_type ?? rope.type ?? 'default'
   if (type === 'default') return undefined
-  if (type !== 'yarn') throw new GlmError('config_unsupported', `config.json has rope_type ${JSON.stringify(type)}, which is not supported; choose default or yarn.`)
+  if (type !== 'yarn')
+    throw new GlmError(
+      'config_unsupported',
+      `config.json has rope_type ${JSON.stringify(type)}, which is not supported; choose default or yarn.`,
+    )
   const original = rope.original_max_position_embeddings == null ? context : whole(rope, 'original_max_position_embeddings')
   const factor = rope.factor == null ? context / original : number(rope, 'factor', 1)
   const scale = (mscale: number) => (factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1)
@@ -116,13 +126,17 @@ function parseYarn(rope: Fields, context: number): Yarn | undefined {
 }
 
 function check(config: Config): void {
-  const fault = (field: string, why: string) => new GlmError('config_unsupported', `config.json has ${field} that ${why}; choose another checkpoint.`)
+  const fault = (field: string, why: string) =>
+    new GlmError('config_unsupported', `config.json has ${field} that ${why}; choose another checkpoint.`)
   if (config.headDim % 4 !== 0 || config.headDim > 256) throw fault('head_dim', 'is not a multiple of 4 up to 256')
   if (config.heads % config.kvHeads !== 0) throw fault('num_key_value_heads', 'does not divide num_attention_heads')
-  if (config.rotary % 2 !== 0 || config.rotary > config.headDim || config.rotary < 2) throw fault('partial_rotary_factor', 'does not give an even number of dims')
+  if (config.rotary % 2 !== 0 || config.rotary > config.headDim || config.rotary < 2)
+    throw fault('partial_rotary_factor', 'does not give an even number of dims')
   if (!(config.eps > 0) || !(config.theta > 1)) throw fault('rms_norm_eps or rope_theta', 'is not positive')
   const { yarn } = config
-  const scales = yarn ? { factor: yarn.factor, beta_fast: yarn.betaFast, beta_slow: yarn.betaSlow, attention_factor: yarn.attentionFactor } : {}
+  const scales = yarn
+    ? { factor: yarn.factor, beta_fast: yarn.betaFast, beta_slow: yarn.betaSlow, attention_factor: yarn.attentionFactor }
+    : {}
   for (const [field, value] of Object.entries(scales)) if (!(value > 1e-6 && value < 1e6)) throw fault(field, 'is out of range')
 }
 
@@ -159,7 +173,8 @@ function whole(fields: Fields, name: string): number {
 function number(fields: Fields, name: string, otherwise: number): number {
   const value = fields[name]
   if (value == null) return otherwise
-  if (typeof value !== 'number' || !Number.isFinite(value)) throw new GlmError('config_unsupported', `config.json has ${name} ${JSON.stringify(value)}, not a number.`)
+  if (typeof value !== 'number' || !Number.isFinite(value))
+    throw new GlmError('config_unsupported', `config.json has ${name} ${JSON.stringify(value)}, not a number.`)
   return value
 }
 

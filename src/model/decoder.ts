@@ -54,10 +54,12 @@ type Step = { kernel: Kernel; buffers: Bound; groups: readonly [number, number?,
 const padded = (width: number) => Math.ceil(width / 32) * 32
 
 /** f32 values of scratch that one row takes at its widest: what bounds the rows of a pass. */
-export const widestRow = (config: Config): number => Math.max(padded(config.ffn), padded(config.heads * config.headDim), padded(config.hidden))
+export const widestRow = (config: Config): number =>
+  Math.max(padded(config.ffn), padded(config.heads * config.headDim), padded(config.hidden))
 
 /** Bytes of keys and values of one page in one layer. */
-export const pageBytes = (config: Config, kv: 'f32' | 'f16'): number => 2 * config.kvHeads * pageSize * config.headDim * (kv === 'f32' ? 4 : 2)
+export const pageBytes = (config: Config, kv: 'f32' | 'f16'): number =>
+  2 * config.kvHeads * pageSize * config.headDim * (kv === 'f32' ? 4 : 2)
 
 export class Decoder {
   readonly logits: GPUBuffer
@@ -94,14 +96,20 @@ export class Decoder {
     if (logits > 0) {
       const norm = { width: config.hidden, eps: config.eps, gamma: 0 }
       steps.push(
-        ...this.#matmul(rows, logits, {
-          matrix: weights.head,
-          input: norm,
-          output: { kind: 'store', stride: config.vocabulary },
-          rows: 'logits',
-        }, { x: this.#h, y: this.logits, aux: weights.norm }),
+        ...this.#matmul(
+          rows,
+          logits,
+          {
+            matrix: weights.head,
+            input: norm,
+            output: { kind: 'store', stride: config.vocabulary },
+            rows: 'logits',
+          },
+          { x: this.#h, y: this.logits, aux: weights.norm },
+        ),
       )
-      if (sampled) steps.push({ kernel: sample(config.vocabulary, rows.shape), buffers: { x: this.logits, rows: rows.buffer }, groups: [logits] })
+      if (sampled)
+        steps.push({ kernel: sample(config.vocabulary, rows.shape), buffers: { x: this.logits, rows: rows.buffer }, groups: [logits] })
     }
     return Promise.all(steps.map((step) => this.#prepare(step)))
   }
@@ -128,22 +136,32 @@ export class Decoder {
     const stride = padded(heads * headDim)
     const pool = this.kv[layer]!
     return [
-      ...this.#matmul(rows, capacity, {
-        matrix: qkv,
-        input: norm('input_layernorm.weight'),
-        output: { kind: 'qkv', stride, heads, kvHeads, headDim, rotary, bias: vectorOffset(plan, 'q_proj.bias'), kv },
-      }, { x: this.#h, y: this.#q, aux, rope: this.#rope, kv: pool }),
+      ...this.#matmul(
+        rows,
+        capacity,
+        {
+          matrix: qkv,
+          input: norm('input_layernorm.weight'),
+          output: { kind: 'qkv', stride, heads, kvHeads, headDim, rotary, bias: vectorOffset(plan, 'q_proj.bias'), kv },
+        },
+        { x: this.#h, y: this.#q, aux, rope: this.#rope, kv: pool },
+      ),
       {
         kernel: attention({ heads, kvHeads, headDim, stride, kv, shape: rows.shape, rolled: this.#options.gpu.info.software }),
         buffers: { x: this.#q, y: this.#attended, rows: rows.buffer, kv: pool },
         groups: [heads, capacity],
       },
       ...this.#residual(rows, capacity, o, this.#attended, layer, 'post_self_attn_layernorm.weight'),
-      ...this.#matmul(rows, capacity, {
-        matrix: gateUp,
-        input: norm('post_attention_layernorm.weight'),
-        output: { kind: 'swiglu', stride: padded(config.ffn) },
-      }, { x: this.#h, y: this.#act, aux }),
+      ...this.#matmul(
+        rows,
+        capacity,
+        {
+          matrix: gateUp,
+          input: norm('post_attention_layernorm.weight'),
+          output: { kind: 'swiglu', stride: padded(config.ffn) },
+        },
+        { x: this.#h, y: this.#act, aux },
+      ),
       ...this.#residual(rows, capacity, down, this.#act, layer, 'post_mlp_layernorm.weight'),
     ]
   }
@@ -152,7 +170,8 @@ export class Decoder {
   #residual(rows: Rows, capacity: number, matrix: Matrix, x: GPUBuffer, layer: number, postNorm: string): Step[] {
     const { config, weights } = this.#options
     const stride = padded(config.hidden)
-    if (!config.postNorms) return this.#matmul(rows, capacity, { matrix, input: 'plain', output: { kind: 'add', stride } }, { x, y: this.#h })
+    if (!config.postNorms)
+      return this.#matmul(rows, capacity, { matrix, input: 'plain', output: { kind: 'add', stride } }, { x, y: this.#h })
     const { plan, aux } = weights.layers[layer]!
     const norm = { width: config.hidden, eps: config.eps, gamma: vectorOffset(plan, postNorm)! }
     return [
@@ -162,12 +181,26 @@ export class Decoder {
   }
 
   /** One dispatch per part of the matrix. */
-  #matmul(rows: Rows, capacity: number, options: Pick<MatmulOptions, 'matrix' | 'input' | 'output'> & { rows?: 'logits' }, bound: Bound): Step[] {
+  #matmul(
+    rows: Rows,
+    capacity: number,
+    options: Pick<MatmulOptions, 'matrix' | 'input' | 'output'> & { rows?: 'logits' },
+    bound: Bound,
+  ): Step[] {
     const { gpu } = this.#options
     const tile = capacity === 1 ? 1 : capacity <= 4 ? 4 : 8
     const lanes = gpu.info.software ? 1 : Math.min(8, 2 ** Math.ceil(Math.log2(options.matrix.groups)))
     return options.matrix.parts.map((part) => ({
-      kernel: matmul({ ...options, part, tile, lanes, rows: options.rows ?? 'all', shape: rows.shape, f16: gpu.info.f16, rolled: gpu.info.software }),
+      kernel: matmul({
+        ...options,
+        part,
+        tile,
+        lanes,
+        rows: options.rows ?? 'all',
+        shape: rows.shape,
+        f16: gpu.info.f16,
+        rolled: gpu.info.software,
+      }),
       buffers: { ...bound, weights: part.buffer, rows: rows.buffer },
       groups: matmulGroups(part, capacity, tile, lanes),
     }))

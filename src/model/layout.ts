@@ -73,9 +73,11 @@ function planVectors(config: Config, prefix: string): VectorPlan[] {
 }
 
 /** Where a vector of a layer stands in aux, by the end of its name. */
-export const vectorOffset = (plan: LayerPlan, ending: string): number | undefined => plan.vectors.find((vector) => vector.tensor.endsWith(ending))?.offset
+export const vectorOffset = (plan: LayerPlan, ending: string): number | undefined =>
+  plan.vectors.find((vector) => vector.tensor.endsWith(ending))?.offset
 
-export const auxLength = (vectors: readonly VectorPlan[]): number => pad(Math.max(...vectors.map((vector) => vector.offset + vector.length)))
+export const auxLength = (vectors: readonly VectorPlan[]): number =>
+  pad(Math.max(...vectors.map((vector) => vector.offset + vector.length)))
 
 export const planEmbedding = (config: Config): MatrixPlan => single('embed', 'model.embed_tokens.weight', config.vocabulary, config.hidden)
 

@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Engine } from '../../src/engine/engine.ts'
 import { dawn } from '../../src/gpu/dawn.ts'
-import { folderSource } from '../../src/weights/folder.ts'
 import type { Matrix } from '../../src/kernels/matrix.ts'
 import { planEmbedding, planHead } from '../../src/model/layout.ts'
+import { folderSource } from '../../src/weights/folder.ts'
 import type { MatrixPlan } from '../../src/weights/load.ts'
 import { forward, loadReference, type ReferenceModel, relativeL2 } from '../reference.ts'
 import { readMatrix } from './read-matrix.ts'
@@ -22,7 +22,9 @@ interface Golden {
 }
 
 const golden = (name: string): Golden => JSON.parse(readFileSync(`${fixtures}/goldens/${name}.json`, 'utf8'))
-const names = readdirSync(`${fixtures}/goldens`).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5))
+const names = readdirSync(`${fixtures}/goldens`)
+  .filter((name) => name.endsWith('.json'))
+  .map((name) => name.slice(0, -5))
 
 /** Rows of the expected logits of one prompt. */
 function expected(file: string, { positions, offset }: Golden['prompts'][number], vocab: number): Float32Array {
@@ -54,7 +56,12 @@ async function dequantised(engine: Engine, reference: ReferenceModel): Promise<R
   const plans = [
     [planEmbedding(files.config), weights.embed],
     [planHead(files.config), weights.head],
-    ...weights.layers.flatMap(({ plan, qkv, o, gateUp, down }) => [[plan.qkv, qkv], [plan.o, o], [plan.gateUp, gateUp], [plan.down, down]]),
+    ...weights.layers.flatMap(({ plan, qkv, o, gateUp, down }) => [
+      [plan.qkv, qkv],
+      [plan.o, o],
+      [plan.gateUp, gateUp],
+      [plan.down, down],
+    ]),
   ] as [MatrixPlan, Matrix][]
   for (const [plan, matrix] of plans) {
     const values = await readMatrix(engine.gpu.device, matrix) // [rows, columns]
@@ -81,7 +88,7 @@ describe.each(names)('%s', (name) => {
   let engine: Engine
   afterAll(() => engine?.close())
 
-  it('f32: logits of every stored position and 24 greedy tokens are the class\'s', async () => {
+  it("f32: logits of every stored position and 24 greedy tokens are the class's", async () => {
     engine = await Engine.load({ gpu, source: folderSource(folder), weights: 'f32', context: 512 })
     for (const [index, prompt] of prompts.entries()) {
       const own = await logitsOf(engine, prompt.ids)
@@ -97,7 +104,16 @@ describe.each(names)('%s', (name) => {
 })
 
 describe('stored weights, f16 keys and values', () => {
-  const cases = names.flatMap((name) => (name.includes('grid') ? [[name, name.slice(-2) as 'q4' | 'q8']] : [[name, 'f16'], [name, 'q8'], [name, 'q4']]) as [string, 'f16' | 'q8' | 'q4'][])
+  const cases = names.flatMap(
+    (name) =>
+      (name.includes('grid')
+        ? [[name, name.slice(-2) as 'q4' | 'q8']]
+        : [
+            [name, 'f16'],
+            [name, 'q8'],
+            [name, 'q4'],
+          ]) as [string, 'f16' | 'q8' | 'q4'][],
+  )
   it.each(cases)('%s in %s', async (name, weights) => {
     const { vocab, stored, prompts, checkpoint } = golden(name)
     const folder = `${fixtures}/${checkpoint}`
@@ -111,7 +127,10 @@ describe('stored weights, f16 keys and values', () => {
       const wanted = expected(stored.logits, prompt, vocab)
       prompt.positions.forEach((position, row) => {
         const want = all ? all.subarray(position * vocab, (position + 1) * vocab) : wanted.subarray(row * vocab, (row + 1) * vocab)
-        expect(relativeL2(own.subarray(position * vocab, (position + 1) * vocab), want), `prompt of ${prompt.ids.length}, position ${position}`).toBeLessThan(5e-3)
+        expect(
+          relativeL2(own.subarray(position * vocab, (position + 1) * vocab), want),
+          `prompt of ${prompt.ids.length}, position ${position}`,
+        ).toBeLessThan(5e-3)
       })
     }
     await engine.close()

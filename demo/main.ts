@@ -1,0 +1,28 @@
+// The demo: puts the parts of the page together and loads the embedded model, so that a newcomer can type within seconds.
+import { startBanner } from './banner.ts'
+import { startChat, useModel } from './chat.ts'
+import { findGpu } from './gpu.ts'
+import { refreshKept, startKept } from './kept.ts'
+import { startLanguage } from './language.ts'
+import { load, startLoading, writeModel } from './load.ts'
+import { chosen, startModels } from './models.ts'
+import { startSettings } from './settings.ts'
+import { part } from './view.ts'
+
+async function start(): Promise<void> {
+  startLanguage(part<HTMLButtonElement>('language'))
+  startBanner()
+  startModels(writeModel)
+  startSettings(writeModel)
+  startLoading((loaded) => {
+    useModel(loaded)
+    void refreshKept()
+  })
+  startChat()
+  startKept()
+  const found = await findGpu()
+  writeModel()
+  if (found) await load(chosen())
+}
+
+void start()
