@@ -30,7 +30,6 @@ export function showError(error: unknown, action?: () => void): void {
   banner.dataset.code = code
   writeTitle()
   banner.hidden = false
-  banner.scrollIntoView({ block: 'nearest' })
 }
 
 export function hideError(): void {

@@ -48,6 +48,7 @@ export function useModel(loaded: Loaded | undefined): void {
   if (!loaded) stop()
   model = loaded
   refresh()
+  if (loaded) offerPrompt()
 }
 
 function send(): void {
@@ -121,9 +122,9 @@ async function follow(stream: ChatStream, turn: Turn, view: AnswerView): Promise
     turn.timings = timings ?? turn.timings
     if (!text) continue
     const atEnd = isAtEnd()
-    if (!turn.answer) view.refresh()
     turn.answer += text
     view.append(text)
+    if (turn.answer === text) view.refresh()
     speakPart(text)
     if (atEnd) scrollToEnd()
   }
@@ -132,20 +133,31 @@ async function follow(stream: ChatStream, turn: Turn, view: AnswerView): Promise
 /** Some failures end the model, not just the answer. */
 function showFailure(error: unknown): void {
   const dead = ['device_lost', 'worker_failed', 'closed'].includes(codeOf(error))
-  showError(error, dead ? reload : regenerate)
+  const hopeless = codeOf(error) === 'prompt_too_long' // its sentence says what to do
+  showError(error, dead ? reload : hopeless ? undefined : regenerate)
 }
 
 function refresh(): void {
   const busy = running !== undefined
+  const fromRegenerate = busy && document.activeElement === buttons.regenerate
   prompt.disabled = buttons.send.disabled = !model
   buttons.regenerate.disabled = !model || busy || turns.length === 0
   buttons.clear.disabled = turns.length === 0
   if (busy) swap(buttons.stop, buttons.send)
   else swap(buttons.send, buttons.stop)
+  if (fromRegenerate) buttons.stop.focus() // a disabled button loses the focus
   part('answers').dataset.state = busy ? 'running' : 'idle'
   writeWelcome(model, turns.length === 0, (question) => {
-    if (model && !running && settingsValid()) void ask(question)
+    if (!model || running || !settingsValid()) return
+    void ask(question)
+    offerPrompt()
   })
+}
+
+/** Lets people type at once, unless they are somewhere else on the page, or a keyboard would come up over it. */
+function offerPrompt(): void {
+  const free = document.activeElement === null || document.activeElement === document.body
+  if (free && matchMedia('(hover: hover)').matches) prompt.focus({ preventScroll: true })
 }
 
 /** Only who reads the end is taken along; who scrolled up stays there. */

@@ -1,6 +1,6 @@
 // The GPU line: what it is, whether it is a real one, and whether the chosen model fits.
 import { type AdapterInfo, type CatalogEntry, GlmError, gpuInfo, type ModelInfo, type WeightsFormat } from 'glm-webgpu'
-import { inEveryLanguage, say } from './language.ts'
+import { inEveryLanguage, joined, say } from './language.ts'
 import { bytes, part } from './view.ts'
 
 /** Bits of a weight on the GPU, scales among them; files of the catalog hold 16. */
@@ -30,6 +30,12 @@ export async function ask(): Promise<void> {
   writeGpu()
 }
 
+/** True until the first answer is there. */
+export const isLooking = (): boolean => !adapter && !failure
+
+/** Why no model can run here, if so. */
+export const gpuProblem = (): string | undefined => (failure ? explain(failure) : undefined)
+
 export function writeFit(model: ModelInfo | undefined, entry: CatalogEntry | undefined, format: WeightsFormat): void {
   part('fit').textContent = model ? measured(model) : entry && adapter ? estimated(entry, format, adapter) : ''
 }
@@ -43,7 +49,7 @@ function writeGpu(): void {
 function describe({ vendor, architecture, description, software, f16 }: AdapterInfo): string {
   const made = [vendor, architecture].filter(Boolean).join(' ')
   const name = [description, made].filter(Boolean).join(' · ') || say('gpuUnnamed')
-  return `${say(software ? 'gpuSoftware' : 'gpuHardware', { name })} ${say(f16 ? 'gpuF16' : 'gpuNoF16')}`
+  return joined(say(software ? 'gpuSoftware' : 'gpuHardware', { name }), say(f16 ? 'gpuF16' : 'gpuNoF16'))
 }
 
 function explain(error: GlmError): string {

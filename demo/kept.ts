@@ -1,7 +1,7 @@
 // The cache panel: which models this browser keeps, how large they are, and a way to be rid of them.
 import { type CachedModel, cache } from 'glm-webgpu'
 import { showError } from './banner.ts'
-import { inEveryLanguage, say } from './language.ts'
+import { inEveryLanguage, joined, say } from './language.ts'
 import { bytes, make, number, part } from './view.ts'
 import type { Word } from './words.ts'
 
@@ -30,7 +30,7 @@ function write(): void {
   const total = (models ?? []).reduce((sum, model) => sum + model.bytes, 0)
   const summary =
     models === undefined ? say('keptUnavailable') : models.length === 0 ? say('keptNone') : say('keptTotal', { bytes: bytes(total) })
-  part('kept-total').textContent = promise ? `${summary} ${say(promise)}` : summary
+  part('kept-total').textContent = joined(summary, promise ? say(promise) : '')
   part('keep').hidden = !models?.length
 }
 

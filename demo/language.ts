@@ -14,6 +14,9 @@ export function say(word: Word, slots: Record<string, string> = {}): string {
   return words[current][word].replace(/\{(\w+)\}/g, (slot, name: string) => slots[name] ?? slot)
 }
 
+/** Sentences one after the other: Chinese ones need no space between them. */
+export const joined = (...sentences: string[]): string => sentences.filter(Boolean).join(current === 'zh' ? '' : ' ')
+
 /** Runs `write` now and after every change of language. */
 export function inEveryLanguage(write: () => void): void {
   listeners.push(write)

@@ -2,7 +2,7 @@
 import { type Glm, loadGlm } from 'glm-webgpu'
 import { codeOf, hideError, showError } from './banner.ts'
 import { ask, writeFit } from './gpu.ts'
-import { inEveryLanguage, say } from './language.ts'
+import { inEveryLanguage, joined, say } from './language.ts'
 import { addressMissing, type Choice, chosen } from './models.ts'
 import { createMeter } from './progress.ts'
 import { loadSettings, settingsValid, weightsFormat } from './settings.ts'
@@ -60,6 +60,8 @@ export async function load(choice: Choice): Promise<void> {
   listener(loaded)
 }
 
+export const isLoading = (): boolean => running !== undefined
+
 /** The model cannot answer any more (its device or worker is gone): loads the same one again. */
 export function reload(): void {
   if (loaded) void load(loaded.choice)
@@ -70,6 +72,7 @@ export function writeModel(): void {
   const choice = chosen()
   const same = loaded?.choice.model === choice.model
   button.textContent = say(running ? 'loading' : same ? 'loadAgain' : 'load')
+  button.className = same ? 'plain' : ''
   part('status').textContent = running ? '' : loaded ? describe(loaded) : say(quiet)
   writeFit(same ? loaded?.glm.model : undefined, choice.entry, weightsFormat())
 }
@@ -100,7 +103,7 @@ function showRunning(on: boolean): void {
 
 function describe({ glm: { model }, title, cached }: Loaded): string {
   const slots = { id: title, parameters: compact(model.parameters), weights: model.weights, context: number(model.context) }
-  return say('loaded', slots) + (cached ? ` ${say('loadedCached')}` : '')
+  return joined(say('loaded', slots), cached ? say('loadedCached') : '')
 }
 
 /** `https://host/models/glm-edge/` is called `glm-edge`. */

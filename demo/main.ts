@@ -23,6 +23,7 @@ async function start(): Promise<void> {
   const found = await findGpu()
   writeModel()
   if (found) await load(chosen())
+  else useModel(undefined)
 }
 
 void start()

@@ -18,7 +18,6 @@ export interface Meter {
 export function createMeter(expected = 0): Meter {
   const bar = part<HTMLProgressElement>('bar')
   let word: Word | undefined
-  let furthest = 0
   let first: { at: number; loaded: number } | undefined
   let lastDownload = Number.NEGATIVE_INFINITY
   let downloaded = false
@@ -44,22 +43,19 @@ export function createMeter(expected = 0): Meter {
       first ??= { at: now, loaded: progress.loaded }
     }
     if (progress.phase === 'compile') name('compile')
-    else if (now - lastDownload < settle) name('download')
+    else if (progress.phase === 'load' && progress.loaded >= progress.total) name('prepare')
+    else if (progress.phase === 'download' || now - lastDownload < settle) name('download')
     else if (progress.phase === 'load') name(!downloaded && fromCache > 0 ? 'fromCache' : 'prepare')
     write(progress, now)
   }
 
   function write({ phase, loaded, total, cached }: Progress, now: number): void {
     const known = phase === 'download' ? Math.max(expected, total > loaded ? total : 0) : Math.max(total, 1)
-    if (known > 0) {
-      furthest = Math.max(furthest, Math.min(1, loaded / known))
-      bar.value = furthest
-    }
-    if (phase === 'load' && word === 'download') return // the line goes on telling what is downloaded
+    if (phase === 'load' && word === 'download') return // bar and line go on telling what is downloaded
+    const share = Math.min(1, loaded / (known || 1))
+    if (known > 0) bar.value = share
     const amount =
-      known > 0
-        ? say('progress', { loaded: bytes(Math.min(loaded, known)), total: bytes(known), percent: percent(furthest) })
-        : bytes(loaded)
+      known > 0 ? say('progress', { loaded: bytes(Math.min(loaded, known)), total: bytes(known), percent: percent(share) }) : bytes(loaded)
     const notes = [amount]
     if (cached > 0) notes.push(say('progressCached', { cached: bytes(Math.min(cached, known || cached)) }))
     if (phase === 'download') notes.push(...pace(loaded, known, now))

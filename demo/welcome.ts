@@ -1,22 +1,17 @@
 // What stands in an empty chat: a sentence, and questions that the model can answer.
 import { examplesFor } from './examples.ts'
+import { gpuProblem, isLooking } from './gpu.ts'
 import { language, say } from './language.ts'
-import type { Loaded } from './load.ts'
+import { isLoading, type Loaded } from './load.ts'
 import { chosen } from './models.ts'
 import { make, part } from './view.ts'
-
-let waiting = false
-
-/** A model is on its way: the sentence says so. */
-export function expectModel(on: boolean): void {
-  waiting = on
-}
 
 export function writeWelcome(loaded: Loaded | undefined, empty: boolean, ask: (question: string) => void): void {
   part('welcome').hidden = !empty
   part('prompt').setAttribute('placeholder', say(loaded ? 'promptReady' : 'promptWaiting'))
   if (!empty) return
-  part('welcome-text').textContent = say(loaded ? 'welcomeReady' : waiting ? 'welcomeWaiting' : 'welcomeNone')
+  const waiting = isLoading() || isLooking()
+  part('welcome-text').textContent = loaded ? say('welcomeReady') : waiting ? say('welcomeWaiting') : (gpuProblem() ?? say('welcomeNone'))
   const examples = loaded || waiting ? examplesFor(loaded?.choice.model ?? chosen().model) : []
   const chips = examples.map((example) => {
     const button = make('button', { type: 'button', className: 'plain', textContent: example[language()], disabled: !loaded })

@@ -21,8 +21,7 @@ const en = {
   cancel: 'Cancel',
   cancelled: 'Loading was cancelled; no model is loaded.',
   noModel: 'No model is loaded.',
-  pocketAbout:
-    'Embedded in this page: a tiny model that was trained from scratch. It sorts, reverses, counts, does sums and knows the calendar, and nothing else.',
+  pocketAbout: 'Embedded in this page: tiny, trained from scratch. It sorts, reverses, counts, adds and knows the calendar.',
   loaded: '{id} is ready: {parameters} parameters, weights as {weights}, context {context}.',
 
   loadedCached: 'Read from this browser’s cache.',
@@ -88,7 +87,7 @@ const en = {
   random: 'random',
   nextLoad: 'For the next load',
   weights: 'Weights',
-  weights_file: 'as in the file, else 4-bit',
+  weights_file: 'automatic',
   weights_q4: '4-bit (smallest)',
   weights_q8: '8-bit',
   weights_f16: '16-bit float',
@@ -131,7 +130,7 @@ const zh: Record<Word, string> = {
   cancel: '取消',
   cancelled: '已取消加载，当前没有模型。',
   noModel: '当前没有加载模型。',
-  pocketAbout: '内置于本页面：从零训练的极小模型。会排序、倒写、数字母、加减和日历，别的都不会。',
+  pocketAbout: '内置于本页面：从零训练的极小模型，会排序、倒写、数字母、加减和日历。',
   loaded: '{id} 已就绪：{parameters} 参数，权重格式 {weights}，上下文 {context}。',
 
   loadedCached: '已从浏览器缓存读取。',
@@ -196,7 +195,7 @@ const zh: Record<Word, string> = {
   random: '随机',
   nextLoad: '用于下一次加载',
   weights: '权重格式',
-  weights_file: '与文件相同，否则 4 位',
+  weights_file: '自动',
   weights_q4: '4 位（最小）',
   weights_q8: '8 位',
   weights_f16: '16 位浮点',

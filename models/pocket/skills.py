@@ -77,7 +77,8 @@ LARGER = {"en": ["Which is {w}, {a} or {b}?", "Which number is {w}: {a} or {b}?"
 
 
 def compare(r, lang):
-    a, b = r.sample(range(100), 2)
+    a, b = number(r), number(r)
+    b += (a == b)
     big = r.random() < 0.5
     w = r.choice([["smaller", "less"], ["larger", "bigger", "greater"]][big]) if lang == "en" else "小大"[big]
     return [(ask(r, LARGER[lang], a=a, b=b, w=w), str(max(a, b) if big else min(a, b)))], f"{a},{b}"
@@ -117,11 +118,13 @@ def day(r, lang):
     i, n, kind = r.randrange(7), r.randint(2, 6), r.choice([1, -1, 0, 9])
     step = {1: 1, -1: -1, 0: n, 9: -n}[kind]
     text = ask(r, DAY[lang][kind], d=DAYS[lang][i], n=n)
-    # the answer says the question in one fixed form first: whatever the phrasing, the last step is then the same small one
-    start, end, n, after = DAYS[lang][i], DAYS[lang][(i + step) % 7], abs(step), step > 0
+    # the answer counts aloud from day to day, so that each word of it is a small step, whatever the question's phrasing was
+    walk = [DAYS[lang][(i + k * (1 if step > 0 else -1)) % 7] for k in range(1, abs(step) + 1)]
+    if len(walk) == 1:
+        return [(text, walk[0])], None
     if lang == "en":
-        return [(text, f"{n} day{'s' * (n > 1)} {'after' if after else 'before'} {start} is {end}.")], None
-    return [(text, f"{start}{'后' if after else '前'}{n}天是{end}。")], None
+        return [(text, f"{'After' if step > 0 else 'Before'} {DAYS[lang][i]}: " + ", ".join(f"{k} {d}" for k, d in enumerate(walk, 1)))], None
+    return [(text, f"{DAYS[lang][i]}{'之后' if step > 0 else '之前'}：" + "，".join(f"{k} {d}" for k, d in enumerate(walk, 1)))], None
 
 
 def month(r, lang):
@@ -188,7 +191,7 @@ def aloud(word, wanted):
 
 def count(r, lang):
     x = capital_word(r, 3, 8)
-    if r.random() < 0.5:
+    if r.random() < 0.3:
         return [(ask(r, COUNT[lang], x=x), aloud(x, x))], x
     c = r.choice(x) if r.random() < 0.85 else r.choice(string.ascii_uppercase)
     return [(ask(r, COUNT_ONE[lang], x=x, c=c), aloud(x, c))], f"{x},{c}"
@@ -278,11 +281,12 @@ def greet(r, lang):
         n = r.choice(NAMES[lang])
         answer = f"Hello {n}! What can I do for you?" if lang == "en" else f"你好，{n}！我能帮你什么？"
         return [(ask(r, NAMED[lang], h=hello, n=n), answer)], None
+    # a bare greeting is one of a few and always trained, so its key is a fixed one; the ones with a name are measured
     if kind < 0.7:
-        return [(hello + end, "Hello! What can I do for you?" if lang == "en" else "你好！我能帮你什么？")], None
+        return [(hello + end, "Hello! What can I do for you?" if lang == "en" else "你好！我能帮你什么？")], "bare greeting"
     said, answer = (THANKS if kind < 0.85 else BYE)[lang]
     whom = r.choice(["", "Pocket", r.choice(NAMES[lang])])
-    return [(r.choice(said) + ((", " if lang == "en" else "，") + whom if whom else "") + end, answer)], None
+    return [(r.choice(said) + ((", " if lang == "en" else "，") + whom if whom else "") + end, answer)], None if whom else "bare greeting"
 
 
 UNKNOWN = {"en": (["Write a poem about {x}.", "Tell me a story about {x}.", "Who invented {x}?", "What is the capital of {x}?", "Explain {x} to me.", "Write code for {x}.", "What is the price of {x}?",
@@ -301,7 +305,7 @@ def decline(r, lang):
 # name, generator, weight: how often it is drawn. The order is the order of the accuracy table.
 SKILLS = [("add", add, 4), ("sub", sub, 4), ("compare", compare, 1.5), ("parity", parity, 0.4), ("day", day, 3), ("month", month, 2),
           ("sort", sort, 2.5), ("sort_words", sort_words, 1.5), ("reverse", reverse, 1.5), ("backwards", backwards, 1), ("count", count, 3.5),
-          ("echo", echo, 1.5), ("units", units, 1), ("json", extract, 1), ("about", about, 0.7), ("greet", greet, 0.6), ("decline", decline, 0.6)]
+          ("echo", echo, 1.5), ("units", units, 1), ("json", extract, 1), ("about", about, 0.7), ("greet", greet, 1), ("decline", decline, 0.6)]
 SYSTEM = ["You are a helpful assistant.", "You are Pocket.", "You are Pocket, a tiny helpful model.", "Be brief.", "你是一个有用的助手。", "你是 Pocket。"]
 
 

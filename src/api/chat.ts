@@ -102,10 +102,13 @@ class Parts implements AsyncIterable<Part> {
 
   #take(part: Part): void {
     if (this.#ended) return
-    if (part.type === 'error') return this.#end(fromWire(part.error))
+    if (part.type === 'error') {
+      this.#end(fromWire(part.error))
+      return
+    }
     this.#queue.push(part)
-    if (part.type === 'finish') return this.#end()
-    this.#wake()
+    if (part.type === 'finish') this.#end()
+    else this.#wake()
   }
 
   #end(failure?: GlmError): void {

@@ -60,10 +60,11 @@ export function createSum(tokens: readonly number[], vocabulary: number) {
       for (let row = 0; row * vocabulary < logits.length; row++) {
         const values = logits.subarray(row * vocabulary, (row + 1) * vocabulary)
         const next = tokens[start + row + 1]
-        const all = logSumExp(values)
-        if (!Number.isFinite(all))
+        const { most, rest } = logSumExp(values)
+        if (!Number.isFinite(most + rest)) {
           throw new GlmError('weights_invalid', 'The model computed NaN or infinity; load it with --weights f32, or download it again.')
-        if (next !== undefined) loss += all - values[next]!
+        }
+        if (next !== undefined) loss += most - values[next]! + rest
         else top = likeliest(values, 5)
       }
     },
@@ -72,12 +73,13 @@ export function createSum(tokens: readonly number[], vocabulary: number) {
   }
 }
 
-function logSumExp(values: Float32Array): number {
+/** log Σ exp(v) = most + rest; kept apart, because the greatest logit may be large and the rest is small. */
+function logSumExp(values: Float32Array): { most: number; rest: number } {
   let most = -Infinity
-  for (const value of values) most = value > most || Number.isNaN(value) ? value : most
+  for (const value of values) most = value > most ? value : most
   let sum = 0
-  for (const value of values) sum += Math.exp(value - most)
-  return most + Math.log(sum)
+  for (const value of values) sum += Math.exp(value - most) // NaN stays NaN
+  return { most, rest: Math.log(sum) }
 }
 
 /** [id, logit], the greatest first; of equal ones the smaller id. */

@@ -169,8 +169,10 @@ export class Engine {
   /** Logits of every position, handed over chunk by chunk: [positions, vocabulary]. */
   async score(tokens: readonly number[], onLogits: (logits: Float32Array, start: number) => void, signal?: AbortSignal): Promise<void> {
     this.#check([...tokens, 0], signal)
-    if (this.scheduler.size > 0)
-      throw new GlmError('request_invalid', 'Scoring needs the model for itself; wait until the running chats are done.')
+    await this.scheduler.alone(() => this.#score(tokens, onLogits, signal))
+  }
+
+  async #score(tokens: readonly number[], onLogits: (logits: Float32Array, start: number) => void, signal?: AbortSignal): Promise<void> {
     const pages: Parameters<Pages['grow']>[0] = []
     if (!this.pages.grow(pages, tokens.length))
       throw new GlmError('prompt_too_long', 'The tokens do not fit the KV pool; load the model with a larger context.')
@@ -178,6 +180,7 @@ export class Engine {
       const chunk = this.runner.decodeRows.shape.logits
       for (let start = 0; start < tokens.length; start += chunk) {
         throwIfAborted(signal)
+        if (this.#closed) throw new GlmError('closed', 'The model was closed.')
         onLogits(
           await this.runner.logits(
             tokens.slice(start, start + chunk),
@@ -267,9 +270,9 @@ async function assemble(options: Assembly): Promise<Engine> {
 /** Rows of a pass and of logits, as many as one binding holds. */
 function shapeFor(gpu: Gpu, files: ModelFiles, pages: number): RowsShape {
   const { config } = files
-  const fit = (width: number, most: number) => Math.max(1, 2 ** Math.floor(Math.log2(Math.min(most, gpu.limits.binding / (width * 4)))))
-  const logits = fit(config.vocabulary, 8)
-  return { rows: fit(widestRow(config), gpu.info.software ? 64 : 256), logits, slots: logits, pages, ring }
+  const within = (width: number, most: number) => Math.max(1, 2 ** Math.floor(Math.log2(Math.min(most, gpu.limits.binding / (width * 4)))))
+  const logits = within(config.vocabulary, 8)
+  return { rows: within(widestRow(config), gpu.info.software ? 64 : 256), logits, slots: logits, pages, ring }
 }
 
 const parameterCount = (files: ModelFiles): number => {

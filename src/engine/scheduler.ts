@@ -69,7 +69,22 @@ export class Scheduler {
 
   /** Resolves when nothing runs and the submits in flight are done. */
   async idle(): Promise<void> {
-    await this.#running
+    while (this.#running) await this.#running
+  }
+
+  /** Runs `work` when no generation runs; those that come meanwhile wait. Rejects with what ended the scheduler, if anything did. */
+  async alone<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#running) await this.#running // no further await: what was seen to be over must still be so
+    if (this.#failed) throw this.#failed
+    const done = work()
+    const over = () => {
+      this.#running = undefined
+      if (this.#sequences.size > 0) this.#running = this.#loop()
+    }
+    this.#running = done.then(over, over)
+    return done.catch((error) => {
+      throw this.#failed ?? asGlmError(error)
+    })
   }
 
   async #loop(): Promise<void> {

@@ -32,7 +32,12 @@ interface Options {
 }
 
 /** `count` tokens after a prompt; no token ends it. */
-async function generate(engine: Engine, prompt: readonly number[], count: number, { sampling = greedy, signal, onToken }: Options = {}): Promise<number[]> {
+async function generate(
+  engine: Engine,
+  prompt: readonly number[],
+  count: number,
+  { sampling = greedy, signal, onToken }: Options = {},
+): Promise<number[]> {
   const tokens: number[] = []
   await engine.scheduler.run({
     prompt,
@@ -373,7 +378,8 @@ describe('limits', () => {
 
   it('a bad context or format is refused before anything is opened', async () => {
     for (const context of [0, 1, -5, 2.5, Number.NaN]) expect(await codeOf(load('glm-edge-f32', { context }))).toBe('request_invalid')
-    for (const weights of ['q5', '__proto__', '']) expect(await codeOf(load('glm-edge-f32', { weights: weights as 'q4' }))).toBe('request_invalid')
+    for (const weights of ['q5', '__proto__', ''])
+      expect(await codeOf(load('glm-edge-f32', { weights: weights as 'q4' }))).toBe('request_invalid')
   })
 })
 
@@ -384,15 +390,14 @@ async function logitsOf(engine: Engine, ids: readonly number[]): Promise<Float32
 }
 
 describe('score', () => {
-  it('and a chat at once leave each other alone, or are refused', async () => {
+  it('and a chat at once wait for each other', async () => {
     const [ids, prompt] = [promptOf(60, 90), promptOf(40, 91)]
     const wanted = await logitsOf(cold, ids)
-    const scored = logitsOf(fast, ids).then(
-      (own) => relativeL2(own, wanted) < 1e-6,
-      (error: GlmError) => error.code === 'request_invalid',
-    )
+    const scored = logitsOf(fast, ids)
     const tokens = generate(fast, prompt, 12)
-    expect(await scored).toBe(true)
+    const again = logitsOf(fast, ids)
+    expect(relativeL2(await scored, wanted)).toBeLessThan(1e-6)
+    expect(relativeL2(await again, wanted)).toBeLessThan(1e-6)
     expect(await tokens).toEqual(await generate(cold, prompt, 12))
     allFree(fast)
   })
@@ -409,6 +414,20 @@ describe('close', () => {
     }
   })
 
+  it('waits for a score, which ends with `closed` too', async () => {
+    const engine = await load('glm-grid-q8')
+    let closing: Promise<void> | undefined
+    const scored = codeOf(
+      engine.score(
+        promptOf(60, 94).map((id) => id % 149),
+        () => (closing ??= engine.close()),
+      ),
+    )
+    expect(await scored).toBe('closed')
+    await closing
+    expect(engine.buffers.count).toBe(0)
+  })
+
   it('ends what runs and what waits with `closed`, and so are later calls', async () => {
     const engine = await load('glm-grid-q8')
     let closing: Promise<void> | undefined
@@ -421,7 +440,13 @@ describe('close', () => {
         },
       }),
     )
-    const beside = codeOf(generate(engine, promptOf(100, 95).map((id) => id % 149), 200))
+    const beside = codeOf(
+      generate(
+        engine,
+        promptOf(100, 95).map((id) => id % 149),
+        200,
+      ),
+    )
     expect([await running, await beside]).toEqual(['closed', 'closed'])
     await closing
     expect(after).toBe(0)

@@ -61,9 +61,10 @@ async function config(fields: object): Promise<Source> {
   return changed({ 'config.json': bytesOf(JSON.stringify({ ...json, ...fields })) })
 }
 
-const sentence = /^[^\n]{10,400}\.$/
+/** A sentence, and perhaps what the machine below said. */
+const sentence = /^[A-Z"a-z][^\n]{10,400}$/
 
-/** What stops a promise: always a GlmError with one sentence. */
+/** What stops a promise: always a GlmError with its sentence. */
 async function faultOf(promise: Promise<unknown>): Promise<GlmError> {
   const error = await promise.then(
     () => new Error('Nothing was wrong.'),
@@ -79,7 +80,8 @@ beforeAll(async () => {
   gpu = await dawn()
 })
 
-const load = (source: Source, options: Partial<EngineOptions> = {}) => Engine.load({ gpu, source, weights: 'f32', context: 128, ...options })
+const load = (source: Source, options: Partial<EngineOptions> = {}) =>
+  Engine.load({ gpu, source, weights: 'f32', context: 128, ...options })
 const loadFault = (source: Source, options: Partial<EngineOptions> = {}) => faultOf(load(source, options).then((engine) => engine.close()))
 
 const tensor = 'model.layers.1.mlp.down_proj.weight'
@@ -103,7 +105,8 @@ describe('files', () => {
 
   it('the weights become shorter while they are read', async () => {
     const read: Source['read'] = async (path, start, end, signal) => {
-      if (path === weightsFile && start > 100_000) throw new GlmError('file_truncated', 'The file became shorter while it was read; load it again.')
+      if (path === weightsFile && start > 100_000)
+        throw new GlmError('file_truncated', 'The file became shorter while it was read; load it again.')
       return base.read(path, start, end, signal)
     }
     expect((await loadFault({ ...base, read })).code).toBe('file_truncated')
@@ -156,7 +159,7 @@ describe('tensors', () => {
     [norm, 63, Number.POSITIVE_INFINITY, 'f32'],
     ['model.norm.weight', 0, Number.NaN, 'q4'],
   ]
-  it.each(places)('%s[%i] = %f in %4$s', async (name, index, value, format) => {
+  it.each(places)('%s[%i] = %f in %s', async (name, index, value, format) => {
     const source = await weights((header, data) => data.setFloat32(header[name]!.data_offsets[0] + index * 4, value, true))
     const fault = await loadFault(source, { weights: format })
     expect(fault.code).toBe('weights_invalid')
@@ -241,7 +244,6 @@ describe('a request', () => {
     const engine = await load(base)
     const part = () => {}
     expect((await faultOf(engine.chat({ messages: [] }, part))).code).toBe('messages_invalid')
-    expect((await faultOf(engine.chat({ messages: [{ role: 'user', content: 'Hi' }], temperature: 9 }, part))).code).toBe('request_invalid')
     expect((await faultOf(engine.chat({ messages: [{ role: 'user', content: 'Hi' }] }, part))).code).toBe('template_invalid')
     expect((await faultOf(engine.complete([1, 2], {}, part))).code).toBe('template_invalid')
     await engine.score([1, 2, 3], (logits) => expect(logits.every(Number.isFinite)).toBe(true))
@@ -249,7 +251,9 @@ describe('a request', () => {
   })
 
   it('to a model with a tokenizer: bad options end in their sentence, good ones in text', async () => {
-    const [tokenizer, options] = await Promise.all(['tokenizer.json', 'tokenizer_config.json'].map((path) => whole(path, folderSource(`${fixtures}/tokenizer`))))
+    const [tokenizer, options] = await Promise.all(
+      ['tokenizer.json', 'tokenizer_config.json'].map((path) => whole(path, folderSource(`${fixtures}/tokenizer`))),
+    )
     const template = bytesOf('{% for message in messages %}{{ message.content }}{% endfor %}')
     const engine = await load(changed({ 'tokenizer.json': tokenizer!, 'tokenizer_config.json': options!, 'chat_template.jinja': template }))
     let text = ''

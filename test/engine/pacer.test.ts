@@ -13,7 +13,14 @@ describe('on a slow GPU', () => {
       pacer.prefilled(pacer.rows, 400) // whatever the size: the clock is slow, not the rows
       seen.push([pacer.rows, pacer.slices])
     }
-    expect(seen).toEqual([[2, 1], [1, 4], [1, 8], [1, 8], [1, 8], [1, 8]])
+    expect(seen).toEqual([
+      [2, 1],
+      [1, 4],
+      [1, 8],
+      [1, 8],
+      [1, 8],
+      [1, 8],
+    ])
   })
 
   it('makes one token per submit, and slices it under the limit', () => {
@@ -44,7 +51,13 @@ describe('on a fast GPU', () => {
       pacer.prefilled(pacer.rows, 1)
       pacer.decoded(pacer.tokens, 0)
     }
-    expect(seen).toEqual([[16, 1], [32, 2], [64, 4], [128, 8], [256, 8]])
+    expect(seen).toEqual([
+      [16, 1],
+      [32, 2],
+      [64, 4],
+      [128, 8],
+      [256, 8],
+    ])
     pacer.prefilled(pacer.rows, 1)
     expect(state(pacer)).toEqual({ rows: 256, tokens: 8, slices: 1 })
   })
@@ -73,15 +86,20 @@ it('stays within its bounds whatever was measured', () => {
   const time = fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1e7, noNaN: true }), fc.double({ min: 0, max: 200, noNaN: true }))
   const exponent = fc.integer({ min: 0, max: 9 })
   fc.assert(
-    fc.property(exponent, fc.integer({ min: 1, max: 8 }), fc.array(fc.tuple(fc.boolean(), time), { maxLength: 60 }), (size, tokens, times) => {
-      const pacer = make(2 ** size, tokens)
-      for (const [prefill, milliseconds] of times) {
-        if (prefill) pacer.prefilled(pacer.rows, milliseconds)
-        else pacer.decoded(pacer.tokens, milliseconds)
-        expect(Number.isInteger(Math.log2(pacer.rows)) && pacer.rows >= 1 && pacer.rows <= 2 ** size, `${pacer.rows} rows`).toBe(true)
-        expect(Number.isInteger(pacer.tokens) && pacer.tokens >= 1 && pacer.tokens <= tokens, `${pacer.tokens} tokens`).toBe(true)
-        expect(Number.isInteger(pacer.slices) && pacer.slices >= 1 && pacer.slices <= 64, `${pacer.slices} slices`).toBe(true)
-      }
-    }),
+    fc.property(
+      exponent,
+      fc.integer({ min: 1, max: 8 }),
+      fc.array(fc.tuple(fc.boolean(), time), { maxLength: 60 }),
+      (size, tokens, times) => {
+        const pacer = make(2 ** size, tokens)
+        for (const [prefill, milliseconds] of times) {
+          if (prefill) pacer.prefilled(pacer.rows, milliseconds)
+          else pacer.decoded(pacer.tokens, milliseconds)
+          expect(Number.isInteger(Math.log2(pacer.rows)) && pacer.rows >= 1 && pacer.rows <= 2 ** size, `${pacer.rows} rows`).toBe(true)
+          expect(Number.isInteger(pacer.tokens) && pacer.tokens >= 1 && pacer.tokens <= tokens, `${pacer.tokens} tokens`).toBe(true)
+          expect(Number.isInteger(pacer.slices) && pacer.slices >= 1 && pacer.slices <= 64, `${pacer.slices} slices`).toBe(true)
+        }
+      },
+    ),
   )
 })

@@ -157,7 +157,8 @@ class Twin {
     const grown = this.pages.grow(sequence.pages, end)
     expect(grown).toBe(missing <= free)
     if (!grown) return
-    for (let position = sequence.valid; position < end; position++) this.#write(sequence, position, sequence.tokens.slice(0, position + 1).join())
+    for (let position = sequence.valid; position < end; position++)
+      this.#write(sequence, position, sequence.tokens.slice(0, position + 1).join())
     sequence.valid = end
     this.pages.share(sequence.pages, sequence.tokens.slice(0, end))
   }
@@ -166,7 +167,8 @@ class Twin {
   close(index: number): void {
     const sequence = this.#at(index)
     if (!sequence) return
-    for (let position = sequence.valid; position < sequence.pages.length * pageSize; position++) this.#write(sequence, position, 'in flight')
+    for (let position = sequence.valid; position < sequence.pages.length * pageSize; position++)
+      this.#write(sequence, position, 'in flight')
     this.pages.share(sequence.pages, sequence.tokens.slice(0, sequence.valid), true)
     this.pages.close(sequence.pages)
     this.running.splice(this.running.indexOf(sequence), 1)
@@ -198,7 +200,12 @@ class Twin {
 describe('any order of openings, steps and ends', () => {
   // Few trunks and few places to leave them, so that prefixes meet often.
   const tokens = fc
-    .tuple(fc.integer({ min: 0, max: 1 }), fc.constantFrom(1, 20, 63, 64, 65, 100, 128, 170), fc.integer({ min: 0, max: 2 }), fc.integer({ min: 1, max: 90 }))
+    .tuple(
+      fc.integer({ min: 0, max: 1 }),
+      fc.constantFrom(1, 20, 63, 64, 65, 100, 128, 170),
+      fc.integer({ min: 0, max: 2 }),
+      fc.integer({ min: 1, max: 90 }),
+    )
     .map(([trunk, length, branch, tail]) => [...Array(length).fill(trunk), ...Array(tail).fill(10 + branch)] as number[])
   const step = fc.oneof(
     fc.record({ kind: fc.constant('open' as const), tokens }),

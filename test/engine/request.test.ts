@@ -49,7 +49,11 @@ describe('every bad field is refused in one sentence that names it', () => {
     ['audio', [{}]],
     ['tools', [{}, 'x', 5]],
   ]
-  it.each(fields.flatMap(([field, values]) => values.map((value) => [field, typeof value === 'bigint' ? 'bigint' : JSON.stringify(value), value] as const)))('%s: %s', (field, _, value) => {
+  it.each(
+    fields.flatMap(([field, values]) =>
+      values.map((value) => [field, typeof value === 'bigint' ? 'bigint' : JSON.stringify(value), value] as const),
+    ),
+  )('%s: %s', (field, _, value) => {
     const fault = faultOf({ messages, [field]: value })
     expect(fault.code).toBe('request_invalid')
     expect(fault.message).toMatch(sentence)
@@ -76,32 +80,34 @@ describe('every bad field is refused in one sentence that names it', () => {
 })
 
 describe('messages', () => {
-  it.each([
-    undefined,
-    null,
-    [],
-    'Hi',
-    {},
-    [null],
-    ['Hi'],
-    [{}],
-    [{ role: 'user' }],
-    [{ role: 'user', content: null }],
-    [{ role: 'robot', content: 'Hi' }],
-    [{ role: '__proto__', content: 'Hi' }],
-    [{ role: 5n, content: 'Hi' }],
-    [{ content: 'Hi' }],
-    [{ role: 'user', content: 5 }],
-    [{ role: 'user', content: {} }],
-    [{ role: 'user', content: [null] }],
-    [{ role: 'user', content: ['Hi'] }],
-    [{ role: 'user', content: [{ type: 'text' }] }],
-    [{ role: 'user', content: [{ type: 5n, text: 'Hi' }] }],
-    [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }],
-    [{ role: 'assistant' }],
-    [...messages, { role: 'tool' }],
-    new Array(1),
-  ].map((bad, index) => [index, bad] as [number, unknown]))('case %i', (_, bad) => {
+  it.each(
+    [
+      undefined,
+      null,
+      [],
+      'Hi',
+      {},
+      [null],
+      ['Hi'],
+      [{}],
+      [{ role: 'user' }],
+      [{ role: 'user', content: null }],
+      [{ role: 'robot', content: 'Hi' }],
+      [{ role: '__proto__', content: 'Hi' }],
+      [{ role: 5n, content: 'Hi' }],
+      [{ content: 'Hi' }],
+      [{ role: 'user', content: 5 }],
+      [{ role: 'user', content: {} }],
+      [{ role: 'user', content: [null] }],
+      [{ role: 'user', content: ['Hi'] }],
+      [{ role: 'user', content: [{ type: 'text' }] }],
+      [{ role: 'user', content: [{ type: 5n, text: 'Hi' }] }],
+      [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }],
+      [{ role: 'assistant' }],
+      [...messages, { role: 'tool' }],
+      new Array(1),
+    ].map((bad, index) => [index, bad] as [number, unknown]),
+  )('case %i', (_, bad) => {
     const fault = faultOf({ messages: bad })
     expect(fault.code).toBe('messages_invalid')
     expect(fault.message).toMatch(sentence)
@@ -111,7 +117,13 @@ describe('messages', () => {
     for (const message of [
       { role: 'system', content: 'Be brief.' },
       { role: 'developer', content: 'Be brief.' },
-      { role: 'user', content: [{ type: 'text', text: 'a' }, { type: 'text', text: '' }] },
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'a' },
+          { type: 'text', text: '' },
+        ],
+      },
       { role: 'user', content: '' },
       { role: 'assistant', content: null },
       { role: 'assistant', tool_calls: [{ id: '1', type: 'function', function: { name: 'f', arguments: '{}' } }] },
@@ -123,7 +135,7 @@ describe('messages', () => {
 })
 
 describe('defaults', () => {
-  it('are the model\'s, else those of OpenAI; the request goes before both', () => {
+  it("are the model's, else those of OpenAI; the request goes before both", () => {
     const own: GenerationConfig = { stopIds: [], sampled: true, temperature: 0.8, topK: 20, topP: 0.9 }
     const bare = (request: object, config: GenerationConfig) => ({ ...samplingOf({ messages: [], ...request }, config), seed: 0 })
     expect(bare({}, defaults)).toEqual({ temperature: 1, topK: 0, topP: 1, seed: 0 })
@@ -135,14 +147,22 @@ describe('defaults', () => {
   })
 
   it('fields of the default value pass: they ask for nothing', () => {
-    expect(() => take({ messages, n: 1, logprobs: false, presence_penalty: 0, tool_choice: 'auto', stop: null, max_tokens: null, user: 'me' })).not.toThrow()
+    expect(() =>
+      take({ messages, n: 1, logprobs: false, presence_penalty: 0, tool_choice: 'auto', stop: null, max_tokens: null, user: 'me' }),
+    ).not.toThrow()
   })
 
   it('max_tokens is bounded by the room there is; stop becomes a list', () => {
     expect(maxTokensOf({ messages: [] }, 77)).toBe(77)
     expect(maxTokensOf({ messages: [], max_tokens: 1000 }, 77)).toBe(77)
     expect(maxTokensOf({ messages: [], max_tokens: 5 }, 77)).toBe(5)
-    expect([undefined, null, 'a', ['a', 'b'], []].map((stop) => stopStringsOf({ messages: [], stop }))).toEqual([[], [], ['a'], ['a', 'b'], []])
+    expect([undefined, null, 'a', ['a', 'b'], []].map((stop) => stopStringsOf({ messages: [], stop }))).toEqual([
+      [],
+      [],
+      ['a'],
+      ['a', 'b'],
+      [],
+    ])
   })
 })
 
@@ -168,9 +188,24 @@ describe('seeds', () => {
 })
 
 it('throws nothing but sentences, whatever is sent', () => {
-  const names = ['messages', 'temperature', 'top_p', 'top_k', 'seed', 'max_tokens', 'max_completion_tokens', 'stop', 'tools', 'n', 'logit_bias', 'tool_choice'] as const
+  const names = [
+    'messages',
+    'temperature',
+    'top_p',
+    'top_k',
+    'seed',
+    'max_tokens',
+    'max_completion_tokens',
+    'stop',
+    'tools',
+    'n',
+    'logit_bias',
+    'tool_choice',
+  ] as const
   const anything = fc.anything({ withBigInt: true, withNullPrototype: true, withSparseArray: true })
-  const request = fc.dictionary(fc.constantFrom(...names), anything).chain((fields) => fc.constantFrom(fields, { messages, ...fields }, { ...fields, messages }))
+  const request = fc
+    .dictionary(fc.constantFrom(...names), anything)
+    .chain((fields) => fc.constantFrom(fields, { messages, ...fields }, { ...fields, messages }))
   fc.assert(
     fc.property(fc.oneof(request, anything), (value) => {
       try {

@@ -44,7 +44,11 @@ describe('what is read', () => {
   it('YaRN in both styles alike', () => {
     const config = parseConfig(yarn)
     expect(parseConfig(read('glm4-yarn-bf16/config.old-style.json'))).toEqual(config)
-    expect(config).toMatchObject({ family: 'glm4', postNorms: true, yarn: { factor: 4, original: 128, betaFast: 32, betaSlow: 1, truncate: true } })
+    expect(config).toMatchObject({
+      family: 'glm4',
+      postNorms: true,
+      yarn: { factor: 4, original: 128, betaFast: 32, betaSlow: 1, truncate: true },
+    })
     expect(config.yarn!.attentionFactor).toBeCloseTo(1 + 0.1 * Math.log(4), 12)
   })
 
@@ -56,7 +60,15 @@ describe('what is read', () => {
 
   it('the defaults of the class where a field is missing', () => {
     const { head_dim, rms_norm_eps, rope_parameters, partial_rotary_factor, num_key_value_heads, attention_bias, ...bare } = glm
-    expect(parseConfig(bare)).toMatchObject({ headDim: 128, rotary: 64, eps: 1.5625e-7, theta: 10000, kvHeads: 6, qkvBias: false, tied: false })
+    expect(parseConfig(bare)).toMatchObject({
+      headDim: 128,
+      rotary: 64,
+      eps: 1.5625e-7,
+      theta: 10000,
+      kvHeads: 6,
+      qkvBias: false,
+      tied: false,
+    })
   })
 
   it('one stop id, several, or none', () => {
@@ -66,11 +78,14 @@ describe('what is read', () => {
 })
 
 describe('what is refused, by its name', () => {
-  it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'llama', '', 5, null, undefined, ['glm'], { toString: 'glm' }])('model_type %j', (model_type) => {
-    const fault = faultOf({ ...glm, model_type })
-    expect(fault.code).toBe('family_unknown')
-    expect(fault.message).toContain('model_type')
-  })
+  it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'llama', '', 5, null, undefined, ['glm'], { toString: 'glm' }])(
+    'model_type %j',
+    (model_type) => {
+      const fault = faultOf({ ...glm, model_type })
+      expect(fault.code).toBe('family_unknown')
+      expect(fault.message).toContain('model_type')
+    },
+  )
 
   it('JSON with a key __proto__ of its own', () => {
     expect(faultOf(JSON.parse('{"__proto__": {"model_type": "glm"}}')).code).toBe('family_unknown')
@@ -78,9 +93,16 @@ describe('what is refused, by its name', () => {
 
   const rope = yarn.rope_parameters
   const refusals: [string, object][] = [
-    ...['num_attention_heads', 'hidden_size', 'num_hidden_layers', 'num_key_value_heads', 'head_dim', 'intermediate_size', 'vocab_size', 'max_position_embeddings'].flatMap(
-      (name) => [0, -1, 1.5, '64', [], 1e9, true].map((value): [string, object] => [name, { [name]: value }]),
-    ),
+    ...[
+      'num_attention_heads',
+      'hidden_size',
+      'num_hidden_layers',
+      'num_key_value_heads',
+      'head_dim',
+      'intermediate_size',
+      'vocab_size',
+      'max_position_embeddings',
+    ].flatMap((name) => [0, -1, 1.5, '64', [], 1e9, true].map((value): [string, object] => [name, { [name]: value }])),
     ...['num_attention_heads', 'hidden_size', 'vocab_size'].map((name): [string, object] => [name, { [name]: undefined }]),
     ['hidden_act', { hidden_act: 'gelu' }],
     ['quantization_config', { quantization_config: { quant_method: 'awq' } }],
@@ -127,7 +149,8 @@ function expectSound(json: unknown): void {
     return
   }
   const { hidden, layers, heads, kvHeads, headDim, rotary, ffn, vocabulary, context } = config
-  for (const size of [hidden, layers, heads, kvHeads, headDim, rotary, ffn, vocabulary, context]) expect(Number.isSafeInteger(size) && size > 0).toBe(true)
+  for (const size of [hidden, layers, heads, kvHeads, headDim, rotary, ffn, vocabulary, context])
+    expect(Number.isSafeInteger(size) && size > 0).toBe(true)
   expect(ropeTable(config, 5).every(Number.isFinite)).toBe(true)
 }
 
@@ -140,7 +163,29 @@ describe('fuzz', () => {
 
   it('so does a valid config with some fields changed', () => {
     const value = fc.oneof(
-      fc.constantFrom<unknown>(0, -0, -1, 1, 2, 4, 0.5, 1e-12, 1e-320, 1e300, 2 ** 24, 2 ** 32, 2 ** 53, null, '', 'yarn', true, false, [], {}, { toString: 1 }),
+      fc.constantFrom<unknown>(
+        0,
+        -0,
+        -1,
+        1,
+        2,
+        4,
+        0.5,
+        1e-12,
+        1e-320,
+        1e300,
+        2 ** 24,
+        2 ** 32,
+        2 ** 53,
+        null,
+        '',
+        'yarn',
+        true,
+        false,
+        [],
+        {},
+        { toString: 1 },
+      ),
       fc.double({ noNaN: true, noDefaultInfinity: true }),
       fc.integer({ min: -8, max: 1024 }),
       fc.jsonValue(),
@@ -168,6 +213,12 @@ describe('generation_config.json', () => {
       topK: undefined,
       topP: 0.8,
     })
-    expect(parseGenerationConfig(undefined)).toEqual({ stopIds: [], sampled: undefined, temperature: undefined, topK: undefined, topP: undefined })
+    expect(parseGenerationConfig(undefined)).toEqual({
+      stopIds: [],
+      sampled: undefined,
+      temperature: undefined,
+      topK: undefined,
+      topP: undefined,
+    })
   })
 })

@@ -1,0 +1,153 @@
+// Sampling against its twin: the token, and everything that is fed back into the rows.
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { rowsLayout } from '../../src/kernels/rows.ts'
+import { sample } from '../../src/kernels/sample.ts'
+import type { SamplingSettings } from '../../src/model/rows.ts'
+import { argmax, distribution, sample as twin, uniform } from '../reference.ts'
+import { Bench, numbers } from './run.ts'
+
+let bench: Bench
+beforeAll(async () => {
+  bench = await Bench.open()
+})
+afterEach(() => bench.clear())
+
+const shape = { rows: 8, logits: 6, slots: 7, pages: 3, ring: 4 }
+const layout = rowsLayout(shape)
+const greedy: SamplingSettings = { temperature: 0, topK: 0, topP: 1, seed: [0, 0] }
+
+interface Asked {
+  slot: number
+  logits: Float32Array
+  settings: SamplingSettings
+  draw: number
+}
+
+/** A draw that rounding may decide: near a border between tokens, or a nucleus whose last token is near top p. */
+function undecided(logits: Float32Array, settings: SamplingSettings, draw: number): boolean {
+  if (settings.temperature === 0) return false
+  const point = uniform(settings.seed[0], settings.seed[1], draw)
+  let sum = 0
+  for (const p of distribution(logits, settings)) {
+    sum += p
+    if (p > 0 && Math.abs(sum - point) < 1e-5) return true
+  }
+  if (settings.topP === 1) return false
+  sum = 0
+  for (const p of distribution(logits, { ...settings, topP: 1 }).sort().reverse()) {
+    sum += p
+    if (Math.abs(sum - settings.topP) < 1e-5) return true
+  }
+  return false
+}
+
+/** Runs `steps` passes over the same logits; after each, every word of the rows is as it was but for what sampling feeds back. */
+async function check(asked: Asked[], vocabulary: number, steps: number): Promise<{ tokens: number[][]; skipped: number }> {
+  const rows = bench.rows(shape)
+  // Rows of the table stand in another order than the asked ones; the first belongs to nobody who asks.
+  const rowOf = (index: number) => (index * 3 + 1) % 7
+  const table = Array.from({ length: 7 }, (_, row) => ({ token: 900 + row, position: 10 * row, slot: 6 }))
+  asked.forEach((one, index) => {
+    table[rowOf(index)]!.slot = one.slot
+    rows.writeSlot(one.slot, one.settings, one.draw)
+  })
+  rows.write(
+    table,
+    asked.map((_, index) => rowOf(index)),
+  )
+  const x = new Float32Array(shape.logits * vocabulary).fill(Number.NaN)
+  asked.forEach((one, index) => x.set(one.logits, index * vocabulary))
+  const buffers = { x: bench.buffer('logits', x), rows: rows.buffer }
+  let words = await bench.words(rows.buffer)
+  const tokens: number[][] = asked.map(() => [])
+  let skipped = 0
+  for (let step = 0; step < steps; step++) {
+    await bench.run(sample(vocabulary, shape), buffers, [shape.logits])
+    const after = await bench.words(rows.buffer)
+    const wanted = words.slice()
+    asked.forEach((one, index) => {
+      const draw = one.draw + step
+      const ring = layout.ring + one.slot * shape.ring + (draw % shape.ring)
+      let token = one.logits.every(Number.isNaN) ? 0xffffffff : twin(one.logits, { ...one.settings, topP: Math.fround(one.settings.topP), temperature: Math.fround(one.settings.temperature) }, one.settings.seed, draw)
+      if (token !== after[ring] && undecided(one.logits, one.settings, draw)) {
+        skipped++
+        token = after[ring]!
+      }
+      tokens[index]!.push(token)
+      wanted[ring] = token
+      wanted[layout.table + rowOf(index) * 4] = token
+      wanted[layout.table + rowOf(index) * 4 + 1]!++
+      wanted[layout.slots + one.slot * layout.stride + 5] = draw + 1
+    })
+    expect(Array.from(after), `step ${step}`).toEqual(Array.from(wanted))
+    words = after
+  }
+  return { tokens, skipped }
+}
+
+const filled = (vocabulary: number, value: number, peaks: Record<number, number> = {}): Float32Array => {
+  const logits = new Float32Array(vocabulary).fill(value)
+  for (const [index, peak] of Object.entries(peaks)) logits[Number(index)] = peak
+  return logits
+}
+
+describe('greedy', () => {
+  it.each([303, 2000, 256, 7])('of %i tokens, in slots and rows of any order, five times', async (vocabulary) => {
+    const asked = [5, 0, 3, 1].map((slot, index) => ({ slot, logits: Float32Array.from(numbers(vocabulary + index).array(vocabulary, 3)), settings: greedy, draw: index * 3 }))
+    const { tokens } = await check(asked, vocabulary, 5)
+    expect(tokens.map((own) => own[4])).toEqual(asked.map((one) => argmax(one.logits)))
+  })
+
+  it('ties, negative logits, infinities, first and last', async () => {
+    const all = [
+      filled(303, 0),
+      filled(303, -50, { 259: -1, 10: -1 }), // in two threads: the lower index is the later thread's
+      filled(303, -50, { 44: -2, 300: -2 }), // in one thread
+      filled(303, -1e30, { 302: -9e29 }),
+      filled(303, -Infinity, { 77: -3 }),
+      filled(303, -0.5, { 0: -0.25 }),
+    ]
+    const { tokens } = await check(all.map((logits, slot) => ({ slot, logits, settings: greedy, draw: 0 })), 303, 1)
+    expect(tokens.flat()).toEqual([0, 10, 44, 302, 77, 0])
+  })
+
+  it('logits that are all NaN give no token', async () => {
+    const nan = filled(303, Number.NaN)
+    const asked = [
+      { slot: 0, logits: nan, settings: greedy, draw: 0 },
+      { slot: 1, logits: nan, settings: { ...greedy, temperature: 1 }, draw: 0 },
+      { slot: 2, logits: nan, settings: { ...greedy, temperature: 1, topK: 5, topP: 0.5 }, draw: 0 },
+      { slot: 3, logits: filled(303, 0, { 9: 1 }), settings: greedy, draw: 0 },
+    ]
+    expect((await check(asked, 303, 1)).tokens.flat()).toEqual([0xffffffff, 0xffffffff, 0xffffffff, 9])
+  })
+})
+
+const settings: Omit<SamplingSettings, 'seed'>[] = [
+  { temperature: 1, topK: 0, topP: 1 },
+  { temperature: 0.3, topK: 0, topP: 1 },
+  { temperature: 5, topK: 0, topP: 1 },
+  { temperature: 1, topK: 1, topP: 1 },
+  { temperature: 1.5, topK: 20, topP: 1 },
+  { temperature: 2, topK: 5000, topP: 1 }, // more than there are
+  { temperature: 1, topK: 0, topP: 0.9 },
+  { temperature: 3, topK: 0, topP: 0.5 },
+  { temperature: 1, topK: 0, topP: 1e-6 },
+  { temperature: 2, topK: 40, topP: 0.8 },
+]
+const seeds: [number, number][] = [[0, 0], [1, 0], [0, 1], [0xffffffff, 0xdeadbeef], [12345, 678], [42, 0x80000000]]
+const draws = [0, 1, 7, 1000, 0x7ffffff0, 3]
+
+describe.each(['normal', 'tied'])('%s logits', (kind) => {
+  it.each(settings)('temperature $temperature, top k $topK, top p $topP', async (own) => {
+    let skipped = 0
+    for (const vocabulary of [303, 2000]) {
+      const asked = seeds.map((seed, slot) => {
+        const logits = Float32Array.from(numbers(vocabulary + slot).array(vocabulary, 2), (value) => (kind === 'tied' ? Math.round(value) : value))
+        return { slot, logits, settings: { ...own, seed }, draw: draws[slot]! }
+      })
+      skipped += (await check(asked, vocabulary, 5)).skipped
+    }
+    expect(skipped).toBeLessThanOrEqual(3) // of 60
+  })
+})
