@@ -113,17 +113,18 @@ export class Engine {
     if (!template)
       throw new GlmError('template_invalid', 'This model has no chat template or tokenizer.json; add chat_template.jinja to its folder.')
     const { ids } = template.render(request.messages, { tools: request.tools, addGenerationPrompt: true, variables: request.template })
-    return this.complete(ids, request, onPart, signal)
+    return this.complete(ids, request, onPart, signal, true)
   }
 
-  /** Continues token ids. */
+  /** Continues token ids. A chat's answer is trimmed at its start: GLM models begin it with a newline. */
   async complete(
     prompt: readonly number[],
     request: Omit<ChatRequest, 'messages'>,
     onPart: (part: Part) => void,
     signal?: AbortSignal,
+    trimStart = false,
   ): Promise<Completion> {
-    this.#check(prompt, signal)
+    this.#check(prompt, this.info.context - 1, signal)
     const { tokenizer, config, generation } = this.files
     if (!tokenizer) throw new GlmError('template_invalid', 'This model has no tokenizer.json; add it to its folder.')
     const output = createOutput({
@@ -131,7 +132,7 @@ export class Engine {
       stopIds: new Set([...config.stopIds, ...generation.stopIds]),
       stopStrings: stopStringsOf(request as ChatRequest),
       maxTokens: maxTokensOf(request as ChatRequest, this.info.context - prompt.length),
-      trimStart: true,
+      trimStart,
     })
     let reason: FinishReason = 'length'
     const began = now()
@@ -168,7 +169,7 @@ export class Engine {
 
   /** Logits of every position, handed over chunk by chunk: [positions, vocabulary]. */
   async score(tokens: readonly number[], onLogits: (logits: Float32Array, start: number) => void, signal?: AbortSignal): Promise<void> {
-    this.#check([...tokens, 0], signal)
+    this.#check(tokens, this.info.context, signal)
     await this.scheduler.alone(() => this.#score(tokens, onLogits, signal))
   }
 
@@ -195,12 +196,12 @@ export class Engine {
     }
   }
 
-  #check(prompt: readonly number[], signal?: AbortSignal): void {
+  #check(prompt: readonly number[], room: number, signal?: AbortSignal): void {
     if (this.#closed) throw new GlmError('closed', 'The model was closed; load it again.')
     throwIfAborted(signal)
     const { vocabulary, context } = this.info
     if (prompt.length === 0) throw new GlmError('request_invalid', 'The prompt has no tokens; pass some text.')
-    if (prompt.length > context - 1) {
+    if (prompt.length > room) {
       throw new GlmError(
         'prompt_too_long',
         `The prompt has ${prompt.length} tokens and the context ${context}; shorten it, or load the model with a larger context.`,

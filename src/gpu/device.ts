@@ -19,6 +19,8 @@ export interface GpuOptions {
   without?: ('shader-f16' | 'subgroups')[]
 }
 
+const held = new Set<unknown>()
+
 const optionalFeatures = ['shader-f16', 'subgroups', 'timestamp-query'] as const
 
 /** Opens the adapter with its own limits. `gpu` is `navigator.gpu`, or Dawn's in Node. */
@@ -48,6 +50,9 @@ export async function openGpu(gpu: GPU | undefined, options: GpuOptions = {}): P
     .catch((error) => {
       throw asGlmError(error, 'adapter_missing', 'The GPU could not be opened; close other pages that use it and load again: ')
     })
+  // Dawn in Node crashes when the adapter or the device is collected while the other works.
+  const objects = [adapter, device]
+  held.add(objects)
   let closed = false
   const lost = new Promise<GlmError>((resolve) => {
     // An error nobody caught means that a dispatch or a buffer is missing: what follows would be silently wrong.
@@ -70,6 +75,7 @@ export async function openGpu(gpu: GPU | undefined, options: GpuOptions = {}): P
     lost,
     close() {
       closed = true
+      held.delete(objects)
       device.destroy()
     },
   }
