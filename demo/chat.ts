@@ -5,6 +5,7 @@ import { codeOf, hideError, showError } from './banner.ts'
 import { messagesOf, newTurn, type Turn } from './conversation.ts'
 import { inEveryLanguage } from './language.ts'
 import { type Loaded, reload } from './load.ts'
+import { isAtEnd, scrollToEnd } from './scroll.ts'
 import { requestSettings, settingsValid, systemPrompt } from './settings.ts'
 import { speakPart, speakRest } from './speech.ts'
 import { part, swap } from './view.ts'
@@ -109,7 +110,9 @@ async function ask(question: string): Promise<void> {
     if (turn.state === 'failed') showFailure(error)
   }
   speakRest(controller.signal.aborted)
+  const atEnd = isAtEnd()
   view.refresh()
+  if (atEnd) scrollToEnd()
   if (running === controller) running = undefined
   refresh()
 }
@@ -159,11 +162,3 @@ function offerPrompt(): void {
   const free = document.activeElement === null || document.activeElement === document.body
   if (free && matchMedia('(hover: hover)').matches) prompt.focus({ preventScroll: true })
 }
-
-/** Only who reads the end is taken along; who scrolled up stays there. */
-const isAtEnd = (): boolean => {
-  const { scrollHeight, scrollTop, clientHeight } = document.documentElement
-  return scrollHeight - scrollTop - clientHeight < 80
-}
-
-const scrollToEnd = (): void => scrollTo({ top: document.documentElement.scrollHeight })

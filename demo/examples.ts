@@ -5,12 +5,13 @@ type Example = Record<Language, string>
 
 const pocket: Example[] = [
   { en: 'What can you do?', zh: '你会什么？' },
-  { en: 'What is 27 + 15?', zh: '27加15等于多少？' },
+  { en: 'What is 45 + 23?', zh: '27加15等于多少？' },
   { en: 'Sort these words: tree apple moon', zh: '把这些单词排序：tree apple moon' },
   { en: 'Spell TIGER backwards.', zh: '把单词 TIGER 倒过来' },
-  { en: 'Today is Friday. What day is it in 3 days?', zh: '今天是星期五，3天后是星期几？' },
+  { en: 'What day comes after Friday?', zh: '星期五的后一天是星期几？' },
   { en: 'How many letters are in COFFEE?', zh: 'COFFEE 有几个字母？' },
   { en: 'How many minutes are in 3 hours?', zh: '3小时是多少分钟？' },
+  { en: 'Anna lives in Paris and is 34 years old. Give me that as JSON.', zh: '小明今年8岁，住在北京。请转成 JSON。' },
 ]
 
 const general: Example[] = [

@@ -53,6 +53,10 @@ export function createMeter(expected = 0): Meter {
     const known = phase === 'download' ? Math.max(expected, total > loaded ? total : 0) : Math.max(total, 1)
     if (phase === 'load' && word === 'download') return // bar and line go on telling what is downloaded
     const share = Math.min(1, loaded / (known || 1))
+    if (phase === 'download' && share === 1) {
+      lastDownload = Number.NEGATIVE_INFINITY // everything is here
+      name('prepare')
+    }
     if (known > 0) bar.value = share
     const amount =
       known > 0 ? say('progress', { loaded: bytes(Math.min(loaded, known)), total: bytes(known), percent: percent(share) }) : bytes(loaded)

@@ -21,7 +21,8 @@ const en = {
   cancel: 'Cancel',
   cancelled: 'Loading was cancelled; no model is loaded.',
   noModel: 'No model is loaded.',
-  pocketAbout: 'Embedded in this page: tiny, trained from scratch. It sorts, reverses, counts, adds and knows the calendar.',
+  pocketAbout:
+    'Embedded in this page: tiny, trained from scratch. It sorts, reverses, counts, adds and knows the calendar. It can be wrong.',
   loaded: '{id} is ready: {parameters} parameters, weights as {weights}, context {context}.',
 
   loadedCached: 'Read from this browser’s cache.',
@@ -130,7 +131,7 @@ const zh: Record<Word, string> = {
   cancel: '取消',
   cancelled: '已取消加载，当前没有模型。',
   noModel: '当前没有加载模型。',
-  pocketAbout: '内置于本页面：从零训练的极小模型，会排序、倒写、数字母、加减和日历。',
+  pocketAbout: '内置于本页面：从零训练的极小模型，会排序、倒写、数字母、加减和日历，也会出错。',
   loaded: '{id} 已就绪：{parameters} 参数，权重格式 {weights}，上下文 {context}。',
 
   loadedCached: '已从浏览器缓存读取。',

@@ -10,8 +10,8 @@ import { lint, project, types } from './steps.mjs'
 /** The projects in order; `needs` names what setup must have found, `built` that dist must be there. */
 const projects = [
   { name: 'node' },
-  { name: 'dawn-swiftshader', adapter: true, needs: 'icd.swiftshader' },
-  { name: 'dawn-lavapipe', adapter: true, needs: 'icd.lavapipe' },
+  { name: 'dawn-swiftshader', adapter: true, needs: 'icd.swiftshader', built: true },
+  { name: 'dawn-lavapipe', adapter: true, needs: 'icd.lavapipe', built: true },
   { name: 'chromium-swiftshader', adapter: true, needs: 'chrome', built: true },
   { name: 'chromium-lavapipe', adapter: true, needs: 'chromeLavapipe', built: true },
   { name: 'package', needs: 'chrome', built: true },

@@ -1,5 +1,5 @@
 // The worker: loads an engine and serves it to the page.
-import { serve, type WireLoad } from './api/channel.ts'
+import { type LoadEvents, serve, type WireLoad } from './api/channel.ts'
 import type { Progress } from './api/types.ts'
 import { Engine } from './engine/engine.ts'
 import { GlmError } from './errors.ts'
@@ -10,9 +10,9 @@ import { httpSource } from './weights/http.ts'
 let engine: Engine | undefined
 
 serve({
-  async load(options, onProgress, signal) {
+  async load(options, events, signal) {
     if (engine) throw new GlmError('request_invalid', 'This worker holds a model already; start another one.')
-    engine = await load(options, onProgress, signal)
+    engine = await load(options, events, signal)
     return { info: engine.info, fingerprint: engine.fingerprint }
   },
   async chat(request, onPart, signal) {
@@ -30,12 +30,12 @@ serve({
   },
 })
 
-async function load(options: WireLoad, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<Engine> {
+async function load(options: WireLoad, events: LoadEvents, signal: AbortSignal): Promise<Engine> {
   const { model, headers } = options
   const counted = { network: 0, cached: 0, total: 0 }
   const tell = (phase: Progress['phase'], loaded: number, file?: string) => {
     const { cached, total } = counted
-    onProgress({ phase, loaded, total: Math.max(total, loaded), cached, ...(file ? { file } : {}) })
+    events.onProgress({ phase, loaded, total: Math.max(total, loaded), cached, ...(file ? { file } : {}) })
   }
   const remote = httpSource({
     name: model.name,
@@ -48,6 +48,7 @@ async function load(options: WireLoad, onProgress: (progress: Progress) => void,
       ? undefined
       : await cachedSource(remote, {
           verify: options.verify ?? 'download',
+          onWarning: events.onWarning,
           onPiece: ({ file, bytes, cached }) => {
             counted[cached ? 'cached' : 'network'] += bytes
             if (!cached) tell('download', counted.network + counted.cached, file)

@@ -20,9 +20,15 @@ export interface Loaded {
   fingerprint: string
 }
 
+/** What flows beside a load. */
+export interface LoadEvents {
+  onProgress: (progress: Progress) => void
+  onWarning: (warning: GlmError) => void
+}
+
 /** What the worker serves. A port carries what flows beside the call: progress or parts one way, `abort` the other. */
 export interface WorkerSide {
-  load(options: WireLoad, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<Loaded>
+  load(options: WireLoad, events: LoadEvents, signal: AbortSignal): Promise<Loaded>
   chat(request: ChatRequest, onPart: (part: Part) => void, signal: AbortSignal): Promise<void>
   adapter(powerPreference?: GPUPowerPreference): Promise<AdapterInfo>
   close(): Promise<void>
@@ -55,7 +61,13 @@ export function fromWire(error: WireError): GlmError {
 /** Serves calls on the worker's global scope. */
 export function serve(side: WorkerSide): void {
   const wire: Wire = {
-    load: (options, port) => answer(() => side.load(options, (progress) => port.postMessage([progress]), abortOf(port))),
+    load: (options, port) => {
+      const events: LoadEvents = {
+        onProgress: (progress) => port.postMessage([progress]),
+        onWarning: (warning) => port.postMessage([{ warning: toWire(warning) }]),
+      }
+      return answer(() => side.load(options, events, abortOf(port)))
+    },
     chat: async (request, port) => {
       const send = batched(port)
       const envelope = await answer(() => side.chat(request, send, abortOf(port)))
@@ -122,10 +134,14 @@ export class Channel {
     })
   }
 
-  load(options: WireLoad, onProgress: (progress: Progress) => void, signal?: AbortSignal): Promise<Loaded> {
+  load(options: WireLoad, events: LoadEvents, signal?: AbortSignal): Promise<Loaded> {
     return this.#call(
       (port) => this.#wire.load(options, comlink.transfer(port, [port])),
-      (progress) => onProgress(progress as Progress),
+      (data) => {
+        const event = data as Progress | { warning: WireError }
+        if ('warning' in event) events.onWarning(fromWire(event.warning))
+        else events.onProgress(event)
+      },
       signal,
     )
   }

@@ -4,7 +4,7 @@ import { catalog } from '../model/catalog.ts'
 import { Channel, type WireModel } from './channel.ts'
 import { createCompletions } from './chat.ts'
 import { embedded } from './embedded.ts'
-import type { AdapterInfo, Glm, LoadOptions } from './types.ts'
+import type { AdapterInfo, Glm, LoadOptions, Progress } from './types.ts'
 
 /**
  * Loads a model into a worker of its own.
@@ -19,12 +19,15 @@ export async function loadGlm(model: string, options: LoadOptions = {}): Promise
   const channel = new Channel(startWorker(options.createWorker))
   try {
     const { weights, context, headers, powerPreference, cache, verify } = options
-    const loading = channel.load(
+    const events = {
+      onProgress: (progress: Progress) => options.onProgress?.(progress),
+      onWarning: (warning: GlmError) => options.onWarning?.(warning),
+    }
+    const { info, fingerprint } = await channel.load(
       { model: source, weights, context, headers, powerPreference, cache, verify },
-      (progress) => options.onProgress?.(progress),
+      events,
       signal,
     )
-    const { info, fingerprint } = await loading
     return {
       model: info,
       chat: { completions: createCompletions(channel, { id: model, fingerprint }) },

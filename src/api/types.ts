@@ -1,5 +1,5 @@
 // Request and response types of the public API. OpenAI's names and shapes where OpenAI has one; nothing else is in this file.
-import type { GlmErrorCode } from '../errors.ts'
+import type { GlmError, GlmErrorCode } from '../errors.ts'
 
 export type WeightsFormat = 'file' | 'f32' | 'f16' | 'q8' | 'q4'
 
@@ -19,6 +19,8 @@ export interface LoadOptions {
   context?: number
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
+  /** Told at most once: the files cannot be kept (`quota_exceeded`, or no IndexedDB); the load goes on without. */
+  onWarning?: (warning: GlmError) => void
   /** Extra request headers (private repositories): never stored, never sent to another origin. */
   headers?: Record<string, string>
   /** Starts the worker yourself (content security policies, CDNs): a module worker of `glm-webgpu/worker`. */

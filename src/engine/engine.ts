@@ -249,6 +249,7 @@ async function assemble(options: Assembly): Promise<Engine> {
   const pacer = new Pacer({ rows: shape.rows, tokens: gpu.info.software ? 4 : 8, clock: options.clock ?? now })
   const runner = new Runner({ gpu, buffers, decoder, config, shape, kv, pacer })
   await runner.warm()
+  throwIfAborted(options.signal)
   const context = Math.min(pages * pageSize, config.context, options.wanted)
   const cache = new Pages(pages)
   const scheduler = new Scheduler({ runner, pages: cache, pacer, context, slots: shape.slots, depth: gpu.info.software ? 1 : 2, ring })

@@ -171,7 +171,9 @@ export class Scheduler {
           break
         }
         const draws = group.map((sequence) => sequence.scheduled - sequence.generation.prompt.length + 1)
-        flights.push({ tokens, read: runner.decode(group.length, tokens), began: pacer.now(), draws })
+        const read = runner.decode(group.length, tokens)
+        read.catch(() => {}) // awaited below; without this one behind a failed one would count as unhandled
+        flights.push({ tokens, read, began: pacer.now(), draws })
         for (const sequence of group) sequence.scheduled += tokens
       }
       const flight = flights.shift()

@@ -1,7 +1,7 @@
-// Text to token ids and back, for byte-level BPE (every GLM since GLM-4). Control strings are split out here and not by the library,
-// which honours them inside any text and has no switch: so one library tokenizer, without added tokens, serves both ways of encoding.
-import { Tokenizer as Library } from '@huggingface/tokenizers'
-import { asGlmError, GlmError } from '../errors.ts'
+// Text to token ids and back, for byte-level BPE (every GLM since GLM-4). Control strings are split out here,
+// before the BPE of bpe.ts, which knows none: so one encoder serves texts in which they count and texts in which nothing does.
+import { asGlmError } from '../errors.ts'
+import { byteAlphabet, createBpe } from './bpe.ts'
 
 /** A control string (an "added token") such as `<|user|>`. `special` ones are left out of shown text. */
 export interface Control {
@@ -71,24 +71,11 @@ export function createDecoder(tokenizer: Pick<Tokenizer, 'bytes'>): Decoder {
 function build(json: Json, config: Json): Tokenizer {
   const model = record(json.model, 'its "model"')
   const vocab = record(model.vocab, 'its "model.vocab"') as Record<string, number>
-  if (!JSON.stringify([json.pre_tokenizer, json.decoder]).includes('"ByteLevel"') || (model.type ?? 'BPE') !== 'BPE') {
-    throw new GlmError('template_invalid', 'The tokenizer is not byte-level BPE, the only kind that is supported.')
-  }
   const added = addedTokens(json, config)
-  const library = new Library(
-    {
-      ...json,
-      model: { ...model, vocab: withoutAdded(vocab, added) },
-      pre_tokenizer: preTokenizer(json.pre_tokenizer),
-      normalizer: json.normalizer ?? null,
-      added_tokens: [],
-      post_processor: null,
-      decoder: null,
-    },
-    {},
-  )
   const byText = new Map(added.map((control) => [control.text, control]))
   const byId = new Map(added.map((control) => [control.id, control]))
+  // Some files list control strings in the vocabulary too; there plain text could reach them (`ignore_merges`).
+  const bpe = createBpe(json, (token) => byText.has(token))
   const tokens: string[] = []
   for (const [text, id] of Object.entries(vocab)) tokens[id] = text
   for (const { id, text } of added) tokens[id] = text
@@ -97,7 +84,7 @@ function build(json: Json, config: Json): Tokenizer {
 
   const tokenizer: Tokenizer = {
     encode: (text) => split(text).flatMap((stretch) => (stretch.id === undefined ? tokenizer.encodePlain(stretch.text) : [stretch.id])),
-    encodePlain: (text) => (text ? library.encode(text, { add_special_tokens: false }).ids : []),
+    encodePlain: (text) => bpe.encode(text),
     decode(ids, { skipSpecial = false } = {}) {
       const decoder = createDecoder(tokenizer)
       let text = ''
@@ -154,25 +141,6 @@ export function tokenText(value: unknown): string | undefined {
   return typeof text === 'string' ? text : undefined
 }
 
-/** Some files list control strings in the vocabulary too; there plain text could reach them (`ignore_merges`). */
-function withoutAdded(vocab: Record<string, number>, added: Control[]): Record<string, number> {
-  if (!added.some(({ text }) => Object.hasOwn(vocab, text))) return vocab
-  const copy = { ...vocab }
-  for (const { text } of added) delete copy[text]
-  return copy
-}
-
-/** The library's own ByteLevel regex has JavaScript's `\s` (with U+FEFF, without U+0085); as a Split it gets Rust's. */
-function preTokenizer(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return null
-  const config = value as Json
-  if (config.type === 'Sequence') return { ...config, pretokenizers: (config.pretokenizers as unknown[]).map(preTokenizer) }
-  if (config.type !== 'ByteLevel' || config.use_regex === false || config.add_prefix_space) return config
-  const pattern = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-  const split = { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false }
-  return { type: 'Sequence', pretokenizers: [split, { ...config, use_regex: false }] }
-}
-
 function createSplitter(added: Control[]): (text: string) => Stretch[] {
   const byText = new Map(added.map((control) => [control.text, control]))
   const longestFirst = [...byText.keys()].sort((a, b) => b.length - a.length)
@@ -191,13 +159,7 @@ function createSplitter(added: Control[]): (text: string) => Stretch[] {
   }
 }
 
-// GPT-2's byte alphabet: printable Latin-1 stands for itself, the other 68 bytes for U+0100 onwards.
-const byteOf = new Map<string, number>()
-for (let byte = 0, next = 256; byte < 256; byte++) {
-  const printable = (byte > 32 && byte < 127) || (byte > 160 && byte !== 173)
-  byteOf.set(String.fromCharCode(printable ? byte : next++), byte)
-}
-
+const byteOf = new Map(byteAlphabet.map((character, byte) => [character, byte]))
 const encoder = new TextEncoder()
 
 function tokenBytes(token: string, added: boolean): Uint8Array {

@@ -136,6 +136,25 @@ describe('a model from a server', () => {
   })
 })
 
+describe('the oracle, through the worker', () => {
+  // The real class answered these in f32 (models/pocket/evaluate.py); f32 here must say the same.
+  it("f32 gives the real class's answers", async () => {
+    const heldOut: { skill: string; messages: ChatMessage[]; answer: string; correct: boolean }[] = await (
+      await fetch(`${pocket}heldout.json`)
+    ).json()
+    const right = heldOut.filter(({ correct }) => correct)
+    const some = right.filter(({ skill }, index) => right.findIndex((other) => other.skill === skill) === index)
+    const glm = await loadGlm(pocket, { weights: 'f32', cache: false, context: 512 })
+    for (const { messages, answer } of some) {
+      const { choices } = await glm.chat.completions.create({ messages, temperature: 0, max_tokens: 96 })
+      expect(choices[0].message.content?.trim()).toBe(answer.trim())
+      expect(choices[0].finish_reason).toBe('stop')
+    }
+    expect(some.length).toBeGreaterThan(5)
+    await glm.close()
+  })
+})
+
 describe('failures', () => {
   it('has a code for a model that is not known, not there, or of an unknown family', async () => {
     await expect(loadGlm('no such model')).rejects.toMatchObject({ code: 'model_unknown' })

@@ -1,7 +1,7 @@
 // Paged attention against its twin: grouped heads, head sizes, page borders, several sequences, pages in any order.
 import { afterEach, beforeAll, expect, it } from 'vitest'
 import { attention } from '../../src/kernels/attention.ts'
-import { attention as twin, halfBits, roundHalf } from '../reference.ts'
+import { halfBits, roundHalf, attention as twin } from '../reference.ts'
 import { Bench, expectWanted, numbers, POISON, untouched } from './run.ts'
 
 let bench: Bench
@@ -25,7 +25,15 @@ interface Case {
 const shape = { rows: 10, logits: 1, slots: 3, pages: 4, ring: 1 }
 /** Pages of each slot: out of order, and slot 1 owns none. */
 const pages = [[5, 2, 7, 0], [], [3, 6, 1, 4]]
-const borders: [number, number][] = [[0, 0], [2, 1], [0, 63], [2, 64], [0, 65], [0, 200], [2, 200]]
+const borders: [number, number][] = [
+  [0, 0],
+  [2, 1],
+  [0, 63],
+  [2, 64],
+  [0, 65],
+  [0, 200],
+  [2, 200],
+]
 
 async function check({ heads, kvHeads, headDim, kv, rows: list, rolled = true, scale = 1 }: Case): Promise<void> {
   const random = numbers(heads * 1000 + headDim)
@@ -58,7 +66,10 @@ async function check({ heads, kvHeads, headDim, kv, rows: list, rolled = true, s
     return { keys, values }
   })
   const rows = bench.rows(shape)
-  rows.write(list.map(([slot, position]) => ({ token: 0, position, slot })), [])
+  rows.write(
+    list.map(([slot, position]) => ({ token: 0, position, slot })),
+    [],
+  )
   pages.forEach((own, slot) => rows.writePages(slot, own))
   const x = new Float32Array(shape.rows * stride).fill(Number.NaN)
   const wanted = untouched(shape.rows * stride)
@@ -72,7 +83,10 @@ async function check({ heads, kvHeads, headDim, kv, rows: list, rolled = true, s
     // A score's rounding error grows with the score, and turns into a relative error of every weight.
     const sizes = twin(query, keys.subarray(0, seen), values.subarray(0, seen).map(Math.abs), shapeOf)
     const relative = 2e-6 + 1e-6 * scale * scale * Math.sqrt(headDim)
-    wanted.bounds.set(sizes.map((value) => value * relative), row * stride)
+    wanted.bounds.set(
+      sizes.map((value) => value * relative),
+      row * stride,
+    )
   })
   const y = bench.poisoned('y', shape.rows * stride)
   const kernel = attention({ heads, kvHeads, headDim, stride, kv, shape, rolled })
@@ -90,12 +104,30 @@ const cases: Case[] = [
   { heads: 2, kvHeads: 1, headDim: 128, kv: 'f16', rows: borders },
   { heads: 1, kvHeads: 1, headDim: 256, kv: 'f32', rows: [[0, 65]] },
   { heads: 4, kvHeads: 2, headDim: 32, kv: 'f32', rows: borders, scale: 4 },
-  { heads: 4, kvHeads: 2, headDim: 16, kv: 'f32', rows: [[0, 126], [0, 127], [0, 128], [2, 255], [0, 129]] }, // a chunk of prompt beside a decoding row
+  {
+    heads: 4,
+    kvHeads: 2,
+    headDim: 16,
+    kv: 'f32',
+    rows: [
+      [0, 126],
+      [0, 127],
+      [0, 128],
+      [2, 255],
+      [0, 129],
+    ],
+  }, // a chunk of prompt beside a decoding row
   { heads: 2, kvHeads: 1, headDim: 16, kv: 'f32', rows: [[2, 65]], rolled: false },
   { heads: 2, kvHeads: 1, headDim: 16, kv: 'f16', rows: [[2, 65]], rolled: false },
 ]
 
-const named = cases.map((one) => [`${one.heads} heads on ${one.kvHeads}, ${one.headDim} dims, ${one.kv}, ${one.rolled === false ? 'unrolled' : 'rolled'}, ${one.rows.length} rows, scale ${one.scale ?? 1}`, one] as const)
+const named = cases.map(
+  (one) =>
+    [
+      `${one.heads} heads on ${one.kvHeads}, ${one.headDim} dims, ${one.kv}, ${one.rolled === false ? 'unrolled' : 'rolled'}, ${one.rows.length} rows, scale ${one.scale ?? 1}`,
+      one,
+    ] as const,
+)
 it.each(named)('%s', (_, one) => check(one))
 
 it('is the same for a row whatever rows stand beside it', async () => {
@@ -106,9 +138,15 @@ it('is the same for a row whatever rows stand beside it', async () => {
   const results: number[][] = []
   for (const count of [1, 3]) {
     const rows = bench.rows(shape)
-    rows.write(Array.from({ length: count }, (_, index) => ({ token: 0, position: index === count - 1 ? 70 : 9, slot: index % 2 === 0 ? 2 : 0 })), [])
+    rows.write(
+      Array.from({ length: count }, (_, index) => ({ token: 0, position: index === count - 1 ? 70 : 9, slot: index % 2 === 0 ? 2 : 0 })),
+      [],
+    )
     pages.forEach((own, slot) => rows.writePages(slot, own))
-    const x = bench.buffer('x', Float32Array.from({ length: shape.rows * 64 }, (_, index) => query[index % 64]!))
+    const x = bench.buffer(
+      'x',
+      Float32Array.from({ length: shape.rows * 64 }, (_, index) => query[index % 64]!),
+    )
     const y = bench.poisoned('y', shape.rows * 64)
     await bench.run(attention(options), { x, y, rows: rows.buffer, kv }, [4, shape.rows])
     results.push(Array.from((await bench.words(y)).subarray((count - 1) * 64, count * 64)))

@@ -13,7 +13,10 @@ afterEach(() => bench.clear())
 
 const shape = { rows: 8, logits: 2, slots: 1, pages: 1, ring: 1 }
 
-async function check(format: Format, options: { vocabulary: number; width: number; cuts?: number[]; f16?: boolean; rolled?: boolean }): Promise<void> {
+async function check(
+  format: Format,
+  options: { vocabulary: number; width: number; cuts?: number[]; f16?: boolean; rolled?: boolean },
+): Promise<void> {
   const { vocabulary, width, cuts, f16 = false, rolled = true } = options
   const { matrix, stored } = bench.matrix(format, numbers(vocabulary + width).array(vocabulary * width), vocabulary, width, cuts)
   const tokens = [vocabulary - 1, 0, 7, 8, vocabulary - 1, Math.floor(vocabulary / 2)].map((token) => Math.min(token, vocabulary - 1))
@@ -25,7 +28,11 @@ async function check(format: Format, options: { vocabulary: number; width: numbe
   const stride = matrix.groups * 32
   const y = bench.poisoned('y', shape.rows * stride)
   for (const part of matrix.parts) {
-    await bench.run(embed(matrix, part, shape, f16, rolled), { weights: part.buffer, y, rows: rows.buffer }, embedGroups(matrix, shape.rows))
+    await bench.run(
+      embed(matrix, part, shape, f16, rolled),
+      { weights: part.buffer, y, rows: rows.buffer },
+      embedGroups(matrix, shape.rows),
+    )
   }
   const wanted = untouched(shape.rows * stride)
   const lines = twin(stored, tokens, width)
@@ -47,7 +54,7 @@ describe.each(formats)('%s', (format) => {
   it('loops unrolled', () => check(format, { vocabulary: 37, width: 41, rolled: false }))
 })
 
-it('f16 weights as the GPU\'s own f16', async ({ skip }) => {
+it("f16 weights as the GPU's own f16", async ({ skip }) => {
   if (!bench.gpu.info.f16) skip()
   await check('f16', { vocabulary: 37, width: 41, f16: true })
   await check('f16', { vocabulary: 37, width: 70, cuts: [8], f16: true })
@@ -56,11 +63,20 @@ it('f16 weights as the GPU\'s own f16', async ({ skip }) => {
 it('each part leaves the rows of the others alone', async () => {
   const { matrix } = bench.matrix('q4', numbers(1).array(24 * 32), 24, 32, [8, 16])
   const rows = bench.rows(shape)
-  rows.write([{ token: 3, position: 0, slot: 0 }, { token: 12, position: 1, slot: 0 }, { token: 23, position: 2, slot: 0 }], [])
+  rows.write(
+    [
+      { token: 3, position: 0, slot: 0 },
+      { token: 12, position: 1, slot: 0 },
+      { token: 23, position: 2, slot: 0 },
+    ],
+    [],
+  )
   const y = bench.poisoned('y', shape.rows * 32)
   const part = matrix.parts[1]!
   await bench.run(embed(matrix, part, shape, false, true), { weights: part.buffer, y, rows: rows.buffer }, embedGroups(matrix, shape.rows))
   const words = await bench.words(y)
-  const written = Array.from({ length: shape.rows }, (_, row) => words.subarray(row * 32, row * 32 + 32).some((word) => word !== 0x7fc07e5a))
+  const written = Array.from({ length: shape.rows }, (_, row) =>
+    words.subarray(row * 32, row * 32 + 32).some((word) => word !== 0x7fc07e5a),
+  )
   expect(written).toEqual([false, true, false, false, false, false, false, false])
 })

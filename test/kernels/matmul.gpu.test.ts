@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type MatmulOptions, matmul, matmulGroups, type Output } from '../../src/kernels/matmul.ts'
 import type { Format, Matrix } from '../../src/kernels/matrix.ts'
-import { matmul as twin, rmsNorm, swiglu } from '../reference.ts'
+import { rmsNorm, swiglu, matmul as twin } from '../reference.ts'
 import { Bench, expectWanted, numbers, POISON, untouched } from './run.ts'
 
 let bench: Bench
@@ -60,7 +60,9 @@ async function run(one: Case, fold?: [x: number, z: number]) {
   const lines = random.array(capacity(count) * k)
   // Asked rows out of order, row 0 of x among them twice; beyond the count of rows x is NaN.
   const filled = one.rows === 'logits' ? capacity(count) - 1 : count
-  const asked = Array.from({ length: count }, (_, index) => (one.rows === 'logits' ? (filled - 1 - index * 2 + filled * 2) % filled : index))
+  const asked = Array.from({ length: count }, (_, index) =>
+    one.rows === 'logits' ? (filled - 1 - index * 2 + filled * 2) % filled : index,
+  )
   const x = new Float32Array(capacity(count) * stride).fill(Number.NaN)
   for (let row = 0; row < filled; row++) {
     x.fill(0, row * stride, (row + 1) * stride)
@@ -69,7 +71,10 @@ async function run(one: Case, fold?: [x: number, z: number]) {
   const aux = new Float32Array(gammaAt + stride).fill(3)
   aux.set(gamma, gammaAt)
   const rows = bench.rows(shapeOf(count))
-  rows.write(Array.from({ length: filled }, (_, position) => ({ token: 0, position, slot: 0 })), one.rows === 'logits' ? asked : [])
+  rows.write(
+    Array.from({ length: filled }, (_, position) => ({ token: 0, position, slot: 0 })),
+    one.rows === 'logits' ? asked : [],
+  )
 
   const read = new Float64Array(count * k)
   asked.forEach((row, index) => read.set(lines.subarray(row * k, (row + 1) * k), index * k))
@@ -82,7 +87,12 @@ async function run(one: Case, fold?: [x: number, z: number]) {
   const before = new Uint32Array(wanted.values.length).fill(POISON)
   const beforeFloats = new Float32Array(before.buffer)
   const relative = 3e-6
-  const gated = output === 'swiglu' && swiglu(sums.filter((_, i) => i % 2 === 0), sums.filter((_, i) => i % 2 === 1))
+  const gated =
+    output === 'swiglu' &&
+    swiglu(
+      sums.filter((_, i) => i % 2 === 0),
+      sums.filter((_, i) => i % 2 === 1),
+    )
   for (let row = 0; row < count; row++) {
     for (let i = 0; i < width; i++) {
       const at = row * yStride + i
@@ -147,9 +157,24 @@ const native: Case[] = [
   { format: 'f16', f16: true, output: 'swiglu', tile: 8, lanes: 2, n: 64, k: 64, count: 9 },
 ]
 const named = (list: Case[]) =>
-  list.map((one) => [Object.entries(one).map(([key, value]) => (typeof value === 'number' ? `${key} ${value}` : value === true ? key : value)).join(', '), one] as const)
+  list.map(
+    (one) =>
+      [
+        Object.entries(one)
+          .map(([key, value]) => (typeof value === 'number' ? `${key} ${value}` : value === true ? key : value))
+          .join(', '),
+        one,
+      ] as const,
+  )
 
-const table = (format: Format, n: number, k: number): Matrix => ({ name: format, format, rows: n, columns: k, groups: Math.ceil(k / 32), parts: [] })
+const table = (format: Format, n: number, k: number): Matrix => ({
+  name: format,
+  format,
+  rows: n,
+  columns: k,
+  groups: Math.ceil(k / 32),
+  parts: [],
+})
 const whole = (n: number) => ({ buffer: undefined as unknown as GPUBuffer, offset: 0, rows: n })
 
 describe('against the twin', () => {
@@ -170,7 +195,11 @@ it('no rows: nothing is written', async () => {
 })
 
 it('more workgroups than one dimension holds fold into z', async () => {
-  for (const [rows, lanes] of [[65535 * 64, 1], [65535 * 64 + 1, 1], [65535 * 24 + 7, 8]] as const) {
+  for (const [rows, lanes] of [
+    [65535 * 64, 1],
+    [65535 * 64 + 1, 1],
+    [65535 * 24 + 7, 8],
+  ] as const) {
     const [x, y, z] = matmulGroups(whole(rows), 9, 4, lanes)
     expect(Math.max(x, y, z)).toBeLessThanOrEqual(65535)
     expect(y).toBe(3)
@@ -203,7 +232,20 @@ it('every combination of files compiles', async () => {
       all.flatMap((output) =>
         (['plain', { width: 30, eps, gamma: 0 }] as const)
           .filter((input) => output.kind !== 'qkv' || (input !== 'plain' && rows === 'all')) // queries, keys and values are made of every normed row
-          .map((input) => matmul({ matrix: table(format, 32, 30), part: whole(32), tile: 1, lanes: 8, input, rows, output, shape: shapeOf(1), f16, rolled: true })),
+          .map((input) =>
+            matmul({
+              matrix: table(format, 32, 30),
+              part: whole(32),
+              tile: 1,
+              lanes: 8,
+              input,
+              rows,
+              output,
+              shape: shapeOf(1),
+              f16,
+              rolled: true,
+            }),
+          ),
       ),
     ),
   )

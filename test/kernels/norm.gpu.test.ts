@@ -43,7 +43,10 @@ it.each(cases)('%s: width %i, scale %f, eps %f, %i rows', async (_, width, scale
   const aux = new Float32Array(offset + stride)
   aux.set(gamma, offset)
   const rows = bench.rows(shape)
-  rows.write(Array.from({ length: count }, (_, position) => ({ token: 0, position, slot: 0 })), [])
+  rows.write(
+    Array.from({ length: count }, (_, position) => ({ token: 0, position, slot: 0 })),
+    [],
+  )
   const out = bench.buffer('y', y)
   const buffers = { x: bench.buffer('x', x), y: out, aux: bench.buffer('aux', aux), rows: rows.buffer }
   await bench.run(addNorm({ width, eps, gamma: offset }, shape), buffers, [1, shape.rows])

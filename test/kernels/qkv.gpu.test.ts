@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, expect, it } from 'vitest'
 import { matmul, matmulGroups } from '../../src/kernels/matmul.ts'
 import type { Format } from '../../src/kernels/matrix.ts'
-import { matmul as twin, rmsNorm, rope, ropeTable } from '../reference.ts'
+import { rmsNorm, rope, ropeTable, matmul as twin } from '../reference.ts'
 import { Bench, expectWanted, numbers, POISON, untouched } from './run.ts'
 
 let bench: Bench
@@ -26,7 +26,17 @@ interface Case {
 
 const shape = { rows: 12, logits: 1, slots: 3, pages: 4, ring: 1 }
 const pages = [[5, 2, 7, 0], [], [3, 6, 1, 4]]
-const list: [slot: number, position: number][] = [[0, 0], [0, 1], [2, 62], [2, 63], [2, 64], [0, 65], [0, 63], [0, 200], [2, 255]]
+const list: [slot: number, position: number][] = [
+  [0, 0],
+  [0, 1],
+  [2, 62],
+  [2, 63],
+  [2, 64],
+  [0, 65],
+  [0, 63],
+  [0, 200],
+  [2, 255],
+]
 const eps = 1.5625e-7
 
 async function check({ format, kv, bias, heads, kvHeads, headDim, partial, tile, lanes, cuts }: Case): Promise<void> {
@@ -47,18 +57,27 @@ async function check({ format, kv, bias, heads, kvHeads, headDim, partial, tile,
   aux.set(gamma, 4)
   if (biases) aux.set(biases, 4 + width)
   const rows = bench.rows(shape)
-  rows.write(list.map(([slot, position]) => ({ token: 0, position, slot })), [])
+  rows.write(
+    list.map(([slot, position]) => ({ token: 0, position, slot })),
+    [],
+  )
   pages.forEach((own, slot) => rows.writePages(slot, own))
   const rotary = headDim * partial
   const config = { rotaryDims: rotary, theta: 10000 }
-  const every = ropeTable(config, Array.from({ length: 256 }, (_, position) => position))
+  const every = ropeTable(
+    config,
+    Array.from({ length: 256 }, (_, position) => position),
+  )
   const angles = new Float32Array(256 * rotary)
   every.cos.forEach((cos, index) => angles.set([cos, every.sin[index]!], index * 2))
 
   const normed = rmsNorm(lines, gamma, eps)
   const projected = twin(stored, normed, k, biases)
   const sizes = twin(stored.map(Math.abs), normed.map(Math.abs), k, biases?.map(Math.abs))
-  const { cos, sin } = ropeTable(config, list.map(([, position]) => position))
+  const { cos, sin } = ropeTable(
+    config,
+    list.map(([, position]) => position),
+  )
   const turned = rope(projected, cos, sin, { heads: heads + 2 * kvHeads, headDim })
 
   const stride = heads * headDim + 6
@@ -85,7 +104,14 @@ async function check({ format, kv, bias, heads, kvHeads, headDim, partial, tile,
   })
   const y = bench.poisoned('y', wanted.values.length)
   const kvBuffer = bench.buffer('kv', new Uint32Array(cache.values.length / (kv === 'f16' ? 2 : 1)).fill(POISON))
-  const buffers = { x: bench.buffer('x', x), y, aux: bench.buffer('aux', aux), rope: bench.buffer('rope', angles), rows: rows.buffer, kv: kvBuffer }
+  const buffers = {
+    x: bench.buffer('x', x),
+    y,
+    aux: bench.buffer('aux', aux),
+    rope: bench.buffer('rope', angles),
+    rows: rows.buffer,
+    kv: kvBuffer,
+  }
   for (const part of matrix.parts) {
     const kernel = matmul({
       matrix,
@@ -113,7 +139,13 @@ const cases: Case[] = [
   { format: 'q4', kv: 'f16', bias: true, heads: 2, kvHeads: 1, headDim: 128, partial: 1, tile: 8, lanes: 8 },
   { format: 'q8', kv: 'f32', bias: true, heads: 3, kvHeads: 1, headDim: 12, partial: 1, tile: 4, lanes: 2, cuts: [16, 40] },
 ]
-const named = cases.map((one) => [`${one.format}, kv ${one.kv}, ${one.bias ? 'bias' : 'no bias'}, ${one.heads} heads on ${one.kvHeads} of ${one.headDim}, rotary ${one.partial}, tile ${one.tile}`, one] as const)
+const named = cases.map(
+  (one) =>
+    [
+      `${one.format}, kv ${one.kv}, ${one.bias ? 'bias' : 'no bias'}, ${one.heads} heads on ${one.kvHeads} of ${one.headDim}, rotary ${one.partial}, tile ${one.tile}`,
+      one,
+    ] as const,
+)
 it.each(named)('%s', async (_, one) => {
   await check(one)
   expect.assertions(2)

@@ -44,10 +44,19 @@ async function run(from: SourceType, to: Format, columns: number, partRows: numb
     const file = store(from, values)
     stored.push(file.stored)
     const aux = bench.buffer('aux', Uint32Array.of(rows, destination, step, tensor))
-    await bench.run(quantise(from, to, columns, partRows), { y, aux, source: bench.buffer('source', file.source), status }, quantiseGroups(rows, columns))
+    await bench.run(
+      quantise(from, to, columns, partRows),
+      { y, aux, source: bench.buffer('source', file.source), status },
+      quantiseGroups(rows, columns),
+    )
   }
   const after = await bench.words(y)
-  return { words: after, values: decode(to, after, partRows, columns), stored, status: Array.from((await bench.words(status)).subarray(0, chunks.length)) }
+  return {
+    words: after,
+    values: decode(to, after, partRows, columns),
+    stored,
+    status: Array.from((await bench.words(status)).subarray(0, chunks.length)),
+  }
 }
 
 const froms: SourceType[] = ['F32', 'F16', 'BF16']
@@ -60,7 +69,10 @@ function expectRows(to: Format, own: Float64Array, stored: Float64Array, columns
   for (let row = 0; row * columns < stored.length; row++) {
     const line = stored.subarray(row * columns, (row + 1) * columns)
     const got = own.subarray(row * padded, (row + 1) * padded)
-    expect(got.subarray(columns).every((value) => value === 0), `padding of row ${row}`).toBe(true)
+    expect(
+      got.subarray(columns).every((value) => value === 0),
+      `padding of row ${row}`,
+    ).toBe(true)
     if (to === 'f32' || to === 'f16') {
       expect(Array.from(got.subarray(0, columns)), `row ${row}`).toEqual(Array.from(to === 'f32' ? line : line.map(roundHalf)))
       continue
@@ -70,7 +82,11 @@ function expectRows(to: Format, own: Float64Array, stored: Float64Array, columns
       const part = line.subarray(start, start + 32)
       const largest = Math.max(...part.map(Math.abs))
       const error = (values: Float64Array) => part.reduce((sum, value, i) => sum + (values[start + i]! - value) ** 2, 0)
-      expect(error(got), `group at ${start} of row ${row}`).toBeLessThanOrEqual(error(wanted) * 1.01 + (largest * 1e-6) ** 2)
+      // Of scales that fit equally well (a group of one value) either may stay: they differ by their rounding to f16.
+      const rounding = to === 'q4' ? 2 ** -11 : 1e-6
+      expect(error(got), `group at ${start} of row ${row}`).toBeLessThanOrEqual(
+        error(wanted) * 1.01 + rounding ** 2 * error(new Float64Array(got.length)),
+      )
       part.forEach((value, i) => {
         expect(Math.abs(got[start + i]! - value)).toBeLessThanOrEqual(largest / (to === 'q4' ? 7 : 127))
       })
@@ -79,7 +95,12 @@ function expectRows(to: Format, own: Float64Array, stored: Float64Array, columns
 }
 
 describe.each(pairs)('%s to %s', (from, to) => {
-  it.each([[9, 64], [5, 33], [16, 7], [3, 101]])('%i rows of %i', async (rows, columns) => {
+  it.each([
+    [9, 64],
+    [5, 33],
+    [16, 7],
+    [3, 101],
+  ])('%i rows of %i', async (rows, columns) => {
     const random = numbers(rows * columns)
     const values = random.array(rows * columns).map((value, i) => value * 10 ** ((Math.floor(i / 32) % 5) - 2))
     values.fill(0, 0, Math.min(columns, 32)) // a group of zeros
@@ -87,7 +108,10 @@ describe.each(pairs)('%s to %s', (from, to) => {
     expectRows(to, own, stored[0]!, columns)
     expect(status).toEqual([0])
     // Rows that only fill the last block of eight keep what was there.
-    if (rows % 8 !== 0 && to === 'f32') expect(words.subarray(0, layoutWords(to, rows, columns)).filter((word) => word === POISON).length).toBe((8 - (rows % 8)) * Math.ceil(columns / 32) * 32)
+    if (rows % 8 !== 0 && to === 'f32')
+      expect(words.subarray(0, layoutWords(to, rows, columns)).filter((word) => word === POISON).length).toBe(
+        (8 - (rows % 8)) * Math.ceil(columns / 32) * 32,
+      )
   })
 
   it('interleaves two tensors, in chunks, and flags the right one', async () => {
@@ -101,7 +125,8 @@ describe.each(pairs)('%s to %s', (from, to) => {
     ])
     const all = new Float64Array(12 * columns)
     const put = (stored: Float64Array, destination: number) => {
-      for (let row = 0; row * columns < stored.length; row++) all.set(stored.subarray(row * columns, (row + 1) * columns), (destination + 2 * row) * columns)
+      for (let row = 0; row * columns < stored.length; row++)
+        all.set(stored.subarray(row * columns, (row + 1) * columns), (destination + 2 * row) * columns)
     }
     put(good.stored[0]!, 0)
     put(good.stored[1]!, 1)
@@ -111,30 +136,76 @@ describe.each(pairs)('%s to %s', (from, to) => {
     for (const bad of [Number.NaN, Infinity, -Infinity]) {
       const broken = up.slice()
       broken[broken.length - 1] = bad
-      const chunks = [{ values: gate, rows: 4 }, { values: broken, rows: 6, destination: 4 }, { values: rest, rows: 2, destination: 10 }]
+      const chunks = [
+        { values: gate, rows: 4 },
+        { values: broken, rows: 6, destination: 4 },
+        { values: rest, rows: 2, destination: 10 },
+      ]
       expect((await run(from, to, columns, 12, chunks)).status, String(bad)).toEqual([0, 1, 0])
     }
   })
 })
 
 const interesting = [
-  0, -0, 1, -1, 65504, -65504, 65519, 65519.996, 2 ** -14, 2 ** -24, -(2 ** -24), 2 ** -25, -(2 ** -25), 1.5 * 2 ** -24, 2.5 * 2 ** -24, 1.001 * 2 ** -25, 0.999 * 2 ** -25, 2 ** -26,
-  1e-10, -1e-30, 1 + 2 ** -11, 1 + 3 * 2 ** -11, 1 + 2 ** -11 + 2 ** -20, 2047.5, 2048.5, 2049.5, 4095.9, 1023.5 * 2 ** -24, 1023.75 * 2 ** -24, 1022.5 * 2 ** -24, 0.1, -0.3, 1 / 3,
+  0,
+  -0,
+  1,
+  -1,
+  65504,
+  -65504,
+  65519,
+  65519.996,
+  2 ** -14,
+  2 ** -24,
+  -(2 ** -24),
+  2 ** -25,
+  -(2 ** -25),
+  1.5 * 2 ** -24,
+  2.5 * 2 ** -24,
+  1.001 * 2 ** -25,
+  0.999 * 2 ** -25,
+  2 ** -26,
+  1e-10,
+  -1e-30,
+  1 + 2 ** -11,
+  1 + 3 * 2 ** -11,
+  1 + 2 ** -11 + 2 ** -20,
+  2047.5,
+  2048.5,
+  2049.5,
+  4095.9,
+  1023.5 * 2 ** -24,
+  1023.75 * 2 ** -24,
+  1022.5 * 2 ** -24,
+  0.1,
+  -0.3,
+  1 / 3,
 ].map(Math.fround)
 
-it('f16 has the reference\'s bits for ties, subnormals and the largest values', async () => {
+it("f16 has the reference's bits for ties, subnormals and the largest values", async () => {
   const random = numbers(3)
-  const values = [...interesting, ...Array.from({ length: 2000 }, () => Math.fround(random.normal() * 2 ** (random.uniform() * 44 - 30)))].filter((value) => Math.abs(value) < 65520)
+  const values = [
+    ...interesting,
+    ...Array.from({ length: 2000 }, () => Math.fround(random.normal() * 2 ** (random.uniform() * 44 - 30))),
+  ].filter((value) => Math.abs(value) < 65520)
   const { words, status } = await run('F32', 'f16', values.length, 1, [{ values, rows: 1 }])
   const halves = new Uint16Array(words.buffer)
-  const bits = values.map((_, i) => halves[(((i >> 5) * 8 + ((i & 31) >> 2)) * 8) * 4 + (i & 3)]!)
+  const bits = values.map((_, i) => halves[((i >> 5) * 8 + ((i & 31) >> 2)) * 8 * 4 + (i & 3)]!)
   expect(bits).toEqual(values.map(halfBits))
   expect(status).toEqual([0])
 })
 
 it('f16 flags what it cannot hold', async () => {
   for (const value of [65520, -65520, 1e30, 3.4e38]) {
-    expect((await run('F32', 'f16', 5, 2, [{ values: [1, 2, 3, 4, 5], rows: 1 }, { values: [1, value, 3, 4, 5], rows: 1, destination: 1 }])).status, `${value}`).toEqual([0, 1])
+    expect(
+      (
+        await run('F32', 'f16', 5, 2, [
+          { values: [1, 2, 3, 4, 5], rows: 1 },
+          { values: [1, value, 3, 4, 5], rows: 1, destination: 1 },
+        ])
+      ).status,
+      `${value}`,
+    ).toEqual([0, 1])
     expect((await run('F32', 'f32', 5, 1, [{ values: [1, value, 3, 4, 5], rows: 1 }])).status).toEqual([0])
   }
 })

