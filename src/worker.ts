@@ -59,10 +59,11 @@ async function load(options: WireLoad, events: LoadEvents, signal: AbortSignal):
       ...options,
       gpu: navigator.gpu,
       source: cached ?? remote,
-      id: model.name,
+      id: model.id,
+      ...(model.licence ? { licence: model.licence } : {}),
       signal,
       onProgress: (progress) => {
-        counted.total = progress.total
+        counted.total = Math.max(progress.total, counted.network + counted.cached)
         tell(progress.phase, progress.loaded)
       },
     })

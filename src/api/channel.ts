@@ -7,6 +7,9 @@ import type { AdapterInfo, ChatRequest, LoadOptions, ModelInfo, Progress, WireEr
 
 /** Where the worker reads a model from. Addresses are absolute: a worker has a base of its own. */
 export interface WireModel {
+  /** What the user called it. */
+  id: string
+  /** What the cache keeps it under. */
   name: string
   base: string
   files?: Record<string, string>

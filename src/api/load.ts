@@ -62,10 +62,16 @@ function startWorker(createWorker?: () => Worker): Worker {
 function resolve(model: string): WireModel {
   const known = catalog.find(({ id }) => id === model)
   if (known)
-    return { name: `${known.id}@${known.revision}`, base: new URL('./', import.meta.url).href, files: embedded(), licence: known.licence }
+    return {
+      id: known.id,
+      name: `${known.id}@${known.revision}`,
+      base: new URL('./', import.meta.url).href,
+      files: embedded(),
+      licence: known.licence,
+    }
   if (typeof model === 'string' && /^(https?:|\.{0,2}\/)/.test(model)) {
     const base = new URL(model.endsWith('/') ? model : `${model}/`, globalThis.document?.baseURI ?? globalThis.location.href).href
-    return { name: base, base }
+    return { id: base, name: base, base }
   }
   throw new GlmError(
     'model_unknown',

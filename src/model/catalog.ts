@@ -22,7 +22,7 @@ export const catalog: readonly CatalogEntry[] = [
     context: 1024,
     family: 'glm',
     licence: 'Apache-2.0',
-    about: 'The embedded model: a toy of about three million parameters that answers within seconds and needs no download.',
+    about: 'The embedded model: a toy of about two million parameters that answers within seconds and needs no download.',
     revision: 'b87c344e9ee5',
   },
 ]

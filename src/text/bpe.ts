@@ -13,34 +13,41 @@ export interface Bpe {
 type Json = Record<string, unknown>
 type Cut = (text: string) => string[]
 
-const MAX_ID = 1 << 24
 const CACHED_WORDS = 10_000
 const CACHED_LENGTH = 64
 const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 
 /** GPT-2's byte alphabet: printable Latin-1 stands for itself, the other 68 bytes for U+0100 onwards. */
-export const byteAlphabet: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte).map(
-  (
-    (next) => (byte: number) =>
-      String.fromCharCode((byte > 32 && byte < 127) || (byte > 160 && byte !== 173) ? byte : next++)
-  )(256),
-)
+export const byteAlphabet: string[] = []
+for (let byte = 0, next = 256; byte < 256; byte++) {
+  const printable = (byte > 32 && byte < 127) || (byte > 160 && byte !== 173)
+  byteAlphabet.push(String.fromCharCode(printable ? byte : next++))
+}
 
 /** Makes the encoder; `isHidden` names the vocabulary entries that no text may reach. Throws `template_invalid`. */
-export function createBpe(json: Json, isHidden: (token: string) => boolean): Bpe {
-  const normalize = normalizer(json.normalizer)
+export function createBpe(json: Json, isHidden: (token: string) => boolean = () => false): Bpe {
+  const forms = flat(json.normalizer ?? { type: 'Sequence', normalizers: [] }, 'normalizer', 'normalizers').map(({ type }) => {
+    return /^NFK?[CD]$/.test(String(type)) ? String(type) : refuse('normalizer.type')
+  })
   const cuts = preTokenizer(json.pre_tokenizer)
-  const { merge, idOf, ignoreMerges, progress } = bpeModel(object(json.model, 'model'), isHidden)
+  const model = object(json.model, 'model')
+  if ((model.type ?? 'BPE') !== 'BPE') refuse('model.type')
+  for (const field of ['byte_fallback', 'unk_token', 'dropout', 'continuing_subword_prefix', 'end_of_word_suffix']) {
+    if (model[field]) refuse(`model.${field}`)
+  }
+  const vocab = new Map(Object.entries(object(model.vocab, 'model.vocab')) as [string, number][])
+  const idOf = (token: string) => (isHidden(token) ? undefined : vocab.get(token))
   const byteIds = byteAlphabet.map(idOf)
+  const { merge, steps } = merger(vocab, list(model.merges, 'model.merges'), isHidden)
   const encoder = new TextEncoder()
   const cache = new Map<string, readonly number[]>()
 
   const word = (text: string): readonly number[] => {
     const known = cache.get(text)
     if (known) return known
-    const bytes = encoder.encode(text)
-    const whole = ignoreMerges ? idOf(Array.from(bytes, (byte) => byteAlphabet[byte]!).join('')) : undefined
-    const ids = whole === undefined ? merge(Array.from(bytes, (byte) => byteIds[byte]).filter((id) => id !== undefined)) : [whole]
+    const bytes = [...encoder.encode(text)]
+    const whole = model.ignore_merges ? idOf(bytes.map((byte) => byteAlphabet[byte]).join('')) : undefined
+    const ids = whole === undefined ? merge(bytes.map((byte) => byteIds[byte]).filter((id) => id !== undefined)) : [whole]
     if (text.length > CACHED_LENGTH) return ids
     if (cache.size >= CACHED_WORDS) cache.clear()
     cache.set(text, ids)
@@ -49,62 +56,69 @@ export function createBpe(json: Json, isHidden: (token: string) => boolean): Bpe
 
   return {
     encode(text) {
-      const normal = normalize(text)
-      let pieces = normal ? [normal] : []
+      let pieces = [forms.reduce((normal, form) => normal.normalize(form), text)].filter(Boolean)
       for (const cut of cuts) pieces = pieces.flatMap(cut)
-      const ids: number[] = []
-      for (const piece of pieces) for (const id of word(piece)) ids.push(id)
-      return ids
+      return pieces.flatMap(word)
     },
     get steps() {
-      return progress.steps
+      return steps()
     },
   }
 }
 
-function bpeModel(model: Json, isHidden: (token: string) => boolean) {
-  if ((model.type ?? 'BPE') !== 'BPE') refuse('model.type', 'is not BPE')
-  for (const field of ['byte_fallback', 'unk_token', 'dropout', 'continuing_subword_prefix', 'end_of_word_suffix']) {
-    if (model[field]) refuse(`model.${field}`, 'is set')
-  }
-  const vocab = new Map(Object.entries(object(model.vocab, 'model.vocab')) as [string, number][])
+function merger(vocab: Map<string, number>, merges: unknown[], isHidden: (token: string) => boolean) {
   let radix = 1
   for (const id of vocab.values()) {
-    if (!Number.isInteger(id) || id < 0 || id >= MAX_ID) refuse('model.vocab', 'has an id that is not a whole number below 2^24')
+    if (!(Number.isInteger(id) && id >= 0 && id < 1 << 24)) refuse('model.vocab')
     if (id >= radix) radix = id + 1
   }
   // A pair of ids is one number, `left * radix + right`: below 2^48, so exact.
   const ranks = new Map<number, number>()
-  const results: number[] = []
-  for (const [rank, entry] of list(model.merges, 'model.merges').entries()) {
-    const pair = typeof entry === 'string' ? entry.split(' ') : entry
-    const [left, right] = Array.isArray(pair) && pair.length === 2 ? pair : []
-    if (typeof left !== 'string' || typeof right !== 'string') refuse('model.merges', `has a malformed entry at ${rank}`)
-    const [a, b, result] = [vocab.get(left), vocab.get(right), vocab.get(left + right)]
-    if (a === undefined || b === undefined || result === undefined)
-      refuse('model.merges', `uses a token at ${rank} that is not in the vocabulary`)
-    if (!isHidden(left) && !isHidden(right) && !isHidden(left + right)) ranks.set(a * radix + b, rank)
-    results.push(result)
-  }
+  const results = merges.map((entry, rank) => {
+    const pair: unknown[] = typeof entry === 'string' ? entry.split(' ') : list(entry, 'model.merges')
+    const text = pair.join('')
+    const [left, right] = (pair as string[]).map((token) => vocab.get(token))
+    const result = vocab.get(text)
+    if (pair.length !== 2 || left === undefined || right === undefined || result === undefined) refuse(`model.merges[${rank}]`)
+    if (!isHidden(text)) ranks.set(left * radix + right, rank)
+    return result
+  })
+  let steps = 0
 
-  const progress = { steps: 0 }
-  /** Merges the pair of least rank, the leftmost of equals, until none is left: n log n by a queue over a linked list. */
+  /** Merges the pair of least rank, the leftmost of equals, until none is left: a heap over a linked list, n log n. */
   const merge = (ids: number[]): number[] => {
     const { length } = ids
-    if (length < 2) return ids
     const next = Int32Array.from(ids, (_, i) => i + 1)
     const previous = Int32Array.from(ids, (_, i) => i - 1)
-    const rankAt = (left: number) => (next[left]! < length ? ranks.get(ids[left]! * radix + ids[next[left]!]!) : undefined)
-    const queue = createQueue(progress)
+    const heap: number[] = []
+    const rankAt = (left: number) => ranks.get(ids[left]! * radix + (ids[next[left]!] ?? Number.NaN))
     const offer = (left: number) => {
-      const rank = left < 0 ? undefined : rankAt(left)
-      if (rank !== undefined) queue.push(rank * length + left)
+      const rank = rankAt(left)
+      if (rank === undefined) return
+      const value = rank * length + left
+      let at = heap.length
+      for (let up = (at - 1) >> 1; at && heap[up]! > value; at = up, up = (at - 1) >> 1, steps++) heap[at] = heap[up]!
+      heap[at] = value
+    }
+    const take = () => {
+      const top = heap[0]!
+      const value = heap.pop()!
+      let at = 0
+      for (let down = 1; down < heap.length; at = down, down = 2 * at + 1, steps++) {
+        if (heap[down + 1]! < heap[down]!) down++
+        if (heap[down]! >= value) break
+        heap[at] = heap[down]!
+      }
+      if (heap.length) heap[at] = value
+      return top
     }
     for (let left = 0; left < length; left++) offer(left)
-    for (let top = queue.pop(); top !== undefined; top = queue.pop()) {
+    while (heap.length) {
+      steps++
+      const top = take()
       const left = top % length
       const rank = (top - left) / length
-      // One of the two may have gone into another pair since; a dead place has id -1, which no pair has.
+      // One of the two may have gone into another pair since. A dead place has id -1, which makes no pair.
       if (rankAt(left) !== rank) continue
       const right = next[left]!
       const after = next[right]!
@@ -112,71 +126,32 @@ function bpeModel(model: Json, isHidden: (token: string) => boolean) {
       ids[right] = -1
       next[left] = after
       if (after < length) previous[after] = left
-      offer(previous[left]!)
+      if (left) offer(previous[left]!)
       offer(left)
     }
     return ids.filter((id) => id >= 0)
   }
-  const idOf = (token: string) => (isHidden(token) ? undefined : vocab.get(token))
-  return { merge, idOf, ignoreMerges: model.ignore_merges === true, progress }
-}
-
-/** A binary heap of numbers, least first. */
-function createQueue(progress: { steps: number }) {
-  const heap: number[] = []
-  return {
-    push(value: number) {
-      let at = heap.length
-      for (let up = (at - 1) >> 1; at > 0 && heap[up]! > value; at = up, up = (at - 1) >> 1, progress.steps++) heap[at] = heap[up]!
-      heap[at] = value
-      progress.steps++
-    },
-    pop(): number | undefined {
-      const top = heap[0]
-      const value = heap.pop()!
-      const { length } = heap
-      if (!length) return top
-      let at = 0
-      for (let down = 1; down < length; at = down, down = 2 * at + 1, progress.steps++) {
-        if (down + 1 < length && heap[down + 1]! < heap[down]!) down++
-        if (heap[down]! >= value) break
-        heap[at] = heap[down]!
-      }
-      heap[at] = value
-      progress.steps++
-      return top
-    },
-  }
-}
-
-function normalizer(value: unknown): (text: string) => string {
-  const forms = flat(value ?? { type: 'Sequence', normalizers: [] }, 'normalizer', 'normalizers').map(({ type }) => {
-    if (!['NFC', 'NFD', 'NFKC', 'NFKD'].includes(String(type))) refuse('normalizer', `is of type ${type}`)
-    return String(type)
-  })
-  return (text) => forms.reduce((normal, form) => normal.normalize(form), text)
+  return { merge, steps: () => steps }
 }
 
 function preTokenizer(value: unknown): Cut[] {
   const steps = flat(value, 'pre_tokenizer', 'pretokenizers')
-  // After ByteLevel the text is in the byte alphabet: what follows would see other characters than its pattern means.
-  if (steps.findIndex(({ type }) => type === 'ByteLevel') !== steps.length - 1 || !steps.length)
-    refuse('pre_tokenizer', 'does not end in ByteLevel')
-  return steps.flatMap((step): Cut[] => {
-    if (step.type === 'Digits') return [cutter(step.individual_digits ? /\p{N}/gu : /\p{N}+/gu, true, true)]
-    if (step.type === 'Split') return [split(step)]
-    if (step.type !== 'ByteLevel') refuse('pre_tokenizer', `is of type ${step.type}`)
-    const prefix: Cut = (text) => [text.startsWith(' ') ? text : ` ${text}`]
-    return [...(step.add_prefix_space ? [prefix] : []), ...(step.use_regex === false ? [] : [cutter(compilePattern(GPT2), true, true)])]
+  return steps.flatMap((step, index): Cut[] => {
+    const { type, behavior, invert } = step
+    // After ByteLevel the text is in the byte alphabet: what follows would see other characters than its pattern means.
+    if ((type === 'ByteLevel') !== (index === steps.length - 1)) refuse('pre_tokenizer')
+    if (type === 'ByteLevel') {
+      const prefix: Cut = (text) => [text[0] === ' ' ? text : ` ${text}`]
+      return [...(step.add_prefix_space ? [prefix] : []), ...(step.use_regex === false ? [] : [cutter(compilePattern(GPT2), true, true)])]
+    }
+    if (type === 'Digits') return [cutter(step.individual_digits ? /\p{N}/gu : /\p{N}+/gu, true, true)]
+    if (type !== 'Split') refuse('pre_tokenizer.type')
+    if (behavior !== 'Isolated' && behavior !== 'Removed') refuse('pre_tokenizer.behavior')
+    const { Regex, String: text } = object(step.pattern, 'pre_tokenizer.pattern')
+    const source = typeof text === 'string' ? text.replace(/[^\p{L}\p{N}]/gu, '\\$&') : Regex
+    const pattern = typeof source === 'string' ? compilePattern(source) : refuse('pre_tokenizer.pattern')
+    return [cutter(pattern, Boolean(invert) || behavior === 'Isolated', !invert)]
   })
-}
-
-function split({ pattern, behavior, invert }: Json): Cut {
-  const { Regex, String: text } = object(pattern, 'pre_tokenizer.pattern')
-  const source = Regex ?? (typeof text === 'string' ? text.replace(/[^\p{L}\p{N}]/gu, '\\$&') : undefined)
-  if (typeof source !== 'string') refuse('pre_tokenizer.pattern', 'is neither a Regex nor a String')
-  if (behavior !== 'Isolated' && behavior !== 'Removed') refuse('pre_tokenizer.behavior', `is ${behavior}`)
-  return cutter(compilePattern(source), invert === true || behavior === 'Isolated', !invert)
 }
 
 /** Cuts at the matches of a pattern; keeps them, what is between them, or both. */
@@ -185,12 +160,12 @@ function cutter(pattern: RegExp, keepMatches: boolean, keepGaps: boolean): Cut {
     const pieces: string[] = []
     let from = 0
     for (const { 0: match, index } of text.matchAll(pattern)) {
-      if (keepGaps && index > from) pieces.push(text.slice(from, index))
-      if (keepMatches && match) pieces.push(match)
+      if (keepGaps) pieces.push(text.slice(from, index))
+      if (keepMatches) pieces.push(match)
       from = index + match.length
     }
-    if (keepGaps && from < text.length) pieces.push(text.slice(from))
-    return pieces
+    if (keepGaps) pieces.push(text.slice(from))
+    return pieces.filter(Boolean)
   }
 }
 
@@ -201,16 +176,13 @@ function flat(value: unknown, field: string, inner: string): Json[] {
 }
 
 function object(value: unknown, field: string): Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : refuse(field, 'is not an object')
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : refuse(field)
 }
 
 function list(value: unknown, field: string): unknown[] {
-  return Array.isArray(value) ? value : refuse(field, 'is not a list')
+  return Array.isArray(value) ? value : refuse(field)
 }
 
-function refuse(field: string, reason: string): never {
-  throw new GlmError(
-    'template_invalid',
-    `The field "${field}" of tokenizer.json ${reason}; only byte-level BPE as GLM has it is supported.`,
-  )
+function refuse(field: string): never {
+  throw new GlmError('template_invalid', `The field "${field}" of tokenizer.json is malformed or not supported: it takes byte-level BPE.`)
 }

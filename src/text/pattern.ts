@@ -1,26 +1,24 @@
 // The patterns of tokenizer.json are written for Onigmo (Rust and Python use it); here they become JavaScript's.
-// Only constructs known to mean the same are let through: a pattern that splits a little differently would go unnoticed.
+// Only what is known to mean the same is let through: a pattern that splits a little differently would go unnoticed.
 import { GlmError } from '../errors.ts'
 
-const ESCAPE = String.raw`\\(?:[pP]\{\w+\}|x\{[\da-fA-F]+\}|x[0-7][\da-fA-F]|u[\da-fA-F]{4}|[^])`
-const part = new RegExp(String.raw`${ESCAPE}|\[(?:\\[^]|[^\\\]])+\]|\((?:\?(?:i:|[:=!>]))?|[*+?][+?]?|\{\d+(?:,\d*)?\}|[^]`, 'gu')
-const item = new RegExp(`${ESCAPE}|[^]`, 'gu')
-const CONTROLS: Record<string, number> = { t: 9, n: 10, v: 11, f: 12, r: 13 }
+const part = /\\(?:[pP]\{\w+\}|.)|\[(?:\\.|[^\\\]])+\]|\((?:\?(?:i:|[:=!>]))?|[*+?][+?]?|\{\d+(?:,\d*)?\}|./gsu
+const element = /\\(?:[pP]\{\w+\}|.)|./gsu
 /** JavaScript's own `\s` has U+FEFF and lacks U+0085; its own `\d` is ASCII. */
-const SETS: Record<string, string> = { s: '\\p{White_Space}', S: '\\P{White_Space}', d: '\\p{Nd}', D: '\\P{Nd}' }
-/** The two letters outside ASCII that fold to one inside; Onigmo's `(?i:s)` matches them. */
+const SETS: Record<string, string> = { '\\s': '\\p{White_Space}', '\\S': '\\P{White_Space}', '\\d': '\\p{Nd}', '\\D': '\\P{Nd}' }
+/** The two letters outside ASCII that are a case of one inside. Onigmo also takes `ß` for `ss` and the like, which no pattern has. */
 const FOLDED: Record<string, string> = { s: 'ſ', k: '\u212a' }
 
 /** Compiles a pattern of tokenizer.json; throws `template_invalid` when it cannot be used here. */
 export function compilePattern(source: string): RegExp {
   try {
-    if (source.length > 4096) throw new Error('it is longer than 4096 characters')
+    if (source.length > 4096) fail('its length')
     const pattern = new RegExp(translate(source), 'gu')
     // Engines compile at the first use, once for each width of characters; what is too large shows only then.
-    for (const text of ['', 'a', '\u4e00']) text.match(pattern)
+    for (const text of ['a', '\u4e00']) text.match(pattern)
     return pattern
   } catch (error) {
-    const message = `The pattern ${source.slice(0, 100)} in "pre_tokenizer" of tokenizer.json cannot be used: ${(error as Error).message}.`
+    const message = `The pattern ${source.slice(0, 100)} of "pre_tokenizer" in tokenizer.json cannot be used: ${(error as Error).message}.`
     throw new GlmError('template_invalid', message, { cause: error })
   }
 }
@@ -39,86 +37,57 @@ function translate(source: string): string {
       fold ||= text === '(?i:'
       repeatable = false
     } else if (text === ')') {
-      const group = open.pop()
-      if (!group) throw new Error('a bracket is closed that was never opened')
-      const inner = out.splice(group.at).join('')
-      const lookahead = group.kind === '(?=' || group.kind === '(?!'
-      out.push(group.kind === '(?>' ? atomic(inner) : `${lookahead ? group.kind : '(?:'}${inner})`)
-      fold = group.fold
-      repeatable = !lookahead
-    } else if (/^(?:[*+?]|\{\d)/.test(text)) {
-      if (!repeatable) throw new Error(`${text} repeats nothing`)
-      const atom = out.pop()!
-      // No pattern in use has these, and they are what makes matching exponential.
-      if (atom[0] === '(' && text[0] !== '?') throw new Error('a repeated group is not supported')
-      if ((text.match(/\d+/g) ?? []).some((count) => Number(count) > 1000)) throw new Error(`${text} repeats too often`)
+      const { at, kind, fold: before } = open.pop() ?? fail(text)
+      const inner = out.splice(at).join('')
+      const looks = kind === '(?=' || kind === '(?!'
+      out.push(kind === '(?>' ? atomic(inner) : `${looks ? kind : '(?:'}${inner})`)
+      fold = before
+      repeatable = !looks
+    } else if (/^[*+?]|^\{./.test(text)) {
+      const atom = (repeatable && out.pop()) || fail(text)
+      // No pattern in use repeats a group, and that is what makes matching exponential.
+      if ((atom[0] === '(' && text[0] !== '?') || /\d{4}/.test(text)) fail(text)
       out.push(text[1] === '+' ? atomic(atom + text[0]) : atom + text)
       repeatable = false
     } else {
-      out.push(
-        text === '|' ? text : text === '.' ? '[^\\n]' : text.length > 1 && text[0] === '[' ? charClass(text, fold) : atom(text, fold),
-      )
+      out.push(text === '|' ? text : text === '.' ? '[^\\n]' : text[0] === '[' ? charClass(text, fold) : single(text, fold))
       repeatable = text !== '|'
     }
   }
-  if (open.length) throw new Error('a bracket is never closed')
+  if (open.length) fail('(')
   return out.join('')
 }
 
-function atom(text: string, fold: boolean): string {
-  const code = literal(text)
-  if (code === undefined) return set(text, fold)
-  if ('[]{}^$'.includes(text)) throw new Error(`${text} is not supported here`)
-  const all = variants(code, fold)
-  return all.length > 1 ? `[${all.map(quote).join('')}]` : quote(code)
-}
-
+/** In JavaScript `[` and `&&` are plain inside a class, an empty class is allowed, and a range has no cases. */
 function charClass(text: string, fold: boolean): string {
-  const [, not = '', body = ''] = /^\[(\^?)([^]*)\]$/.exec(text)!
-  const items = body.match(item) ?? []
-  if (!items.length || items.includes('[') || body.includes('&&')) throw new Error(`the class ${text} is not supported`)
-  let out = ''
-  for (let i = 0; i < items.length; i++) {
-    const first = literal(items[i]!)
-    if (items[i + 1] !== '-' || i + 2 >= items.length) {
-      out += first === undefined ? set(items[i]!, fold) : variants(first, fold).map(quote).join('')
-      continue
-    }
-    const last = literal(items[i + 2]!)
-    if (first === undefined || last === undefined) throw new Error(`the class ${text} has a range of classes`)
-    out += `${quote(first)}-${quote(last)}`
-    if (fold && last - first > 1000) throw new Error(`the class ${text} is too wide to ignore case`)
-    if (fold) for (let code = first; code <= last; code++) out += variants(code, fold).slice(1).map(quote).join('')
-    i += 2
-  }
-  return `[${not}${out}]`
+  const start = text[1] === '^' ? 2 : 1
+  const elements = text.slice(start, -1).match(element) ?? []
+  if (!elements.length || elements.includes('[') || text.includes('&&') || (fold && elements.includes('-'))) fail(text)
+  return `${text.slice(0, start)}${elements.map((one) => (one[0] === '\\' ? escaped(one, fold) : cases(one, fold))).join('')}]`
 }
 
-/** The character a part stands for, if it is not a set of them. */
-function literal(text: string): number | undefined {
-  if (text[0] !== '\\') return text.codePointAt(0)
-  const kind = text[1] ?? ''
-  if (text.length > 2 && /[xu]/.test(kind)) return Number.parseInt(text.replace(/[^\da-f]/gi, ''), 16)
-  return CONTROLS[kind] ?? (/^\\[^\da-z]/i.test(text) ? text.codePointAt(1) : undefined)
+function single(text: string, fold: boolean): string {
+  if (text[0] === '\\') return escaped(text, fold)
+  if ('[]{}^$'.includes(text)) fail(text)
+  const all = cases(text, fold)
+  return all === text ? text : `[${all}]`
 }
 
-function set(text: string, fold: boolean): string {
-  if (text.length === 2 && SETS[text[1]!]) return SETS[text[1]!]!
-  const name = /^\\[pP]\{(\w+)\}$/.exec(text)?.[1]
-  // A category of one letter is the same in both cases; `\p{Lu}` is not.
-  if (!name || (fold && name.length > 1)) throw new Error(`${text} is not supported here`)
-  const script = `${text.slice(0, 3)}Script=${name}}`
-  return [text, script].find(compiles) ?? text
-}
-
-const quote = (code: number) => `\\u{${code.toString(16)}}`
-
-function variants(code: number, fold: boolean): number[] {
-  if (!fold) return [code]
-  const text = String.fromCodePoint(code)
+function cases(text: string, fold: boolean): string {
+  if (fold && text > '\x7f') fail(`${text} in any case`)
   const lower = text.toLowerCase()
-  const all = [text, lower, text.toUpperCase(), FOLDED[lower] ?? text].filter((one) => [...one].length === 1)
-  return [...new Set(all)].map((one) => one.codePointAt(0)!)
+  return fold && lower !== text.toUpperCase() ? lower + lower.toUpperCase() + (FOLDED[lower] ?? '') : text
+}
+
+function escaped(text: string, fold: boolean): string {
+  if (text.length > 2) {
+    // A category of one letter is the same in any case; `\p{Lu}` is not.
+    if (fold && text.length > 5) fail(`${text} in any case`)
+    const script = `${text.slice(0, 3)}Script=${text.slice(3)}`
+    return [text, script].find(compiles) ?? fail(text)
+  }
+  if (/[a-z\d]/i.test(text)) return SETS[text] ?? (/[tnvfr]/.test(text) ? text : fail(text))
+  return `\\u{${text.codePointAt(1)!.toString(16)}}`
 }
 
 function compiles(source: string): boolean {
@@ -127,4 +96,8 @@ function compiles(source: string): boolean {
   } catch {
     return false
   }
+}
+
+function fail(text: string): never {
+  throw new Error(`${text} is not supported there`)
 }

@@ -158,8 +158,8 @@ class CachedModel implements CachedSource {
 
   close(): void {
     this.#memory.clear()
-    // A load that ended early keeps what has arrived.
-    void this.#writing.then(() => (this.#changed ? this.#writeRow() : undefined))
+    // A load that ended early keeps what has arrived, if anything has.
+    void this.#writing.then(() => (this.#changed && this.#manifest.files.size > 0 ? this.#writeRow() : undefined))
     this.#source.close?.()
   }
 

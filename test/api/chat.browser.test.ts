@@ -1,5 +1,16 @@
 // The public API in real Chromium: the built package, its worker, its cache, against a server that logs every request.
-import { type ChatChunk, cache, catalog, errorCodes, type Glm, GlmError, gpuInfo, loadGlm, type Progress } from 'glm-webgpu'
+import {
+  type ChatChunk,
+  type ChatMessage,
+  cache,
+  catalog,
+  errorCodes,
+  type Glm,
+  GlmError,
+  gpuInfo,
+  loadGlm,
+  type Progress,
+} from 'glm-webgpu'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 
 const server = inject('server')

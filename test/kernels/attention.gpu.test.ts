@@ -70,7 +70,7 @@ async function check({ heads, kvHeads, headDim, kv, rows: list, rolled = true, s
     list.map(([slot, position]) => ({ token: 0, position, slot })),
     [],
   )
-  pages.forEach((own, slot) => rows.writePages(slot, own))
+  for (const [slot, own] of pages.entries()) rows.writePages(slot, own)
   const x = new Float32Array(shape.rows * stride).fill(Number.NaN)
   const wanted = untouched(shape.rows * stride)
   list.forEach(([slot, position], row) => {
@@ -142,7 +142,7 @@ it('is the same for a row whatever rows stand beside it', async () => {
       Array.from({ length: count }, (_, index) => ({ token: 0, position: index === count - 1 ? 70 : 9, slot: index % 2 === 0 ? 2 : 0 })),
       [],
     )
-    pages.forEach((own, slot) => rows.writePages(slot, own))
+    for (const [slot, own] of pages.entries()) rows.writePages(slot, own)
     const x = bench.buffer(
       'x',
       Float32Array.from({ length: shape.rows * 64 }, (_, index) => query[index % 64]!),

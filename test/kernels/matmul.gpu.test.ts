@@ -77,7 +77,7 @@ async function run(one: Case, fold?: [x: number, z: number]) {
   )
 
   const read = new Float64Array(count * k)
-  asked.forEach((row, index) => read.set(lines.subarray(row * k, (row + 1) * k), index * k))
+  for (const [index, row] of asked.entries()) read.set(lines.subarray(row * k, (row + 1) * k), index * k)
   const normed = input === 'norm' ? rmsNorm(read, gamma, eps) : read
   const sums = twin(stored, normed, k)
   const sizes = twin(stored.map(Math.abs), normed.map(Math.abs), k)

@@ -61,7 +61,7 @@ async function check({ format, kv, bias, heads, kvHeads, headDim, partial, tile,
     list.map(([slot, position]) => ({ token: 0, position, slot })),
     [],
   )
-  pages.forEach((own, slot) => rows.writePages(slot, own))
+  for (const [slot, own] of pages.entries()) rows.writePages(slot, own)
   const rotary = headDim * partial
   const config = { rotaryDims: rotary, theta: 10000 }
   const every = ropeTable(
@@ -69,7 +69,7 @@ async function check({ format, kv, bias, heads, kvHeads, headDim, partial, tile,
     Array.from({ length: 256 }, (_, position) => position),
   )
   const angles = new Float32Array(256 * rotary)
-  every.cos.forEach((cos, index) => angles.set([cos, every.sin[index]!], index * 2))
+  for (const [index, cos] of every.cos.entries()) angles.set([cos, every.sin[index]!], index * 2)
 
   const normed = rmsNorm(lines, gamma, eps)
   const projected = twin(stored, normed, k, biases)

@@ -58,7 +58,7 @@ async function check(asked: Asked[], vocabulary: number, steps: number): Promise
     asked.map((_, index) => rowOf(index)),
   )
   const x = new Float32Array(shape.logits * vocabulary).fill(Number.NaN)
-  asked.forEach((one, index) => x.set(one.logits, index * vocabulary))
+  for (const [index, one] of asked.entries()) x.set(one.logits, index * vocabulary)
   const buffers = { x: bench.buffer('logits', x), rows: rows.buffer }
   let words = await bench.words(rows.buffer)
   const tokens: number[][] = asked.map(() => [])
