@@ -27,7 +27,7 @@ for (let byte = 0, next = 256; byte < 256; byte++) {
 /** Makes the encoder; `isHidden` names the vocabulary entries that no text may reach. Throws `template_invalid`. */
 export function createBpe(json: Json, isHidden: (token: string) => boolean = () => false): Bpe {
   const forms = flat(json.normalizer ?? { type: 'Sequence', normalizers: [] }, 'normalizer', 'normalizers').map(({ type }) => {
-    return /^NFK?[CD]$/.test(String(type)) ? String(type) : refuse('normalizer.type')
+    return typeof type === 'string' && /^NFK?[CD]$/.test(type) ? type : refuse('normalizer.type')
   })
   const cuts = preTokenizer(json.pre_tokenizer)
   const model = object(json.model, 'model')
@@ -76,12 +76,11 @@ function merger(vocab: Map<string, number>, merges: unknown[], isHidden: (token:
   const ranks = new Map<number, number>()
   const results = merges.map((entry, rank) => {
     const pair: unknown[] = typeof entry === 'string' ? entry.split(' ') : list(entry, 'model.merges')
-    const text = pair.join('')
     const [left, right] = (pair as string[]).map((token) => vocab.get(token))
-    const result = vocab.get(text)
-    if (pair.length !== 2 || left === undefined || right === undefined || result === undefined) refuse(`model.merges[${rank}]`)
+    if (pair.length !== 2 || left === undefined || right === undefined) refuse(`model.merges[${rank}]`)
+    const text = pair.join('')
     if (!isHidden(text)) ranks.set(left * radix + right, rank)
-    return result
+    return vocab.get(text) ?? refuse(`model.merges[${rank}]`)
   })
   let steps = 0
 
@@ -136,6 +135,7 @@ function merger(vocab: Map<string, number>, merges: unknown[], isHidden: (token:
 
 function preTokenizer(value: unknown): Cut[] {
   const steps = flat(value, 'pre_tokenizer', 'pretokenizers')
+  if (!steps.length) refuse('pre_tokenizer')
   return steps.flatMap((step, index): Cut[] => {
     const { type, behavior, invert } = step
     // After ByteLevel the text is in the byte alphabet: what follows would see other characters than its pattern means.

@@ -61,7 +61,7 @@ function translate(source: string): string {
 /** In JavaScript `[` and `&&` are plain inside a class, an empty class is allowed, and a range has no cases. */
 function charClass(text: string, fold: boolean): string {
   const start = text[1] === '^' ? 2 : 1
-  const elements = text.slice(start, -1).match(element) ?? []
+  const elements: string[] = text.slice(start, -1).match(element) ?? []
   if (!elements.length || elements.includes('[') || text.includes('&&') || (fold && elements.includes('-'))) fail(text)
   return `${text.slice(0, start)}${elements.map((one) => (one[0] === '\\' ? escaped(one, fold) : cases(one, fold))).join('')}]`
 }
@@ -74,15 +74,15 @@ function single(text: string, fold: boolean): string {
 }
 
 function cases(text: string, fold: boolean): string {
-  if (fold && text > '\x7f') fail(`${text} in any case`)
   const lower = text.toLowerCase()
-  return fold && lower !== text.toUpperCase() ? lower + lower.toUpperCase() + (FOLDED[lower] ?? '') : text
+  if (!fold || lower === text.toUpperCase()) return text
+  return text > '\x7f' ? fail(`${text} in any case`) : lower + lower.toUpperCase() + (FOLDED[lower] ?? '')
 }
 
 function escaped(text: string, fold: boolean): string {
-  if (text.length > 2) {
-    // A category of one letter is the same in any case; `\p{Lu}` is not.
-    if (fold && text.length > 5) fail(`${text} in any case`)
+  // A category of one letter is the same in any case; `\p{Lu}` is not.
+  if (fold && (text.length > 5 || text > '\\\x7f')) fail(`${text} in any case`)
+  if (text.length > 3) {
     const script = `${text.slice(0, 3)}Script=${text.slice(3)}`
     return [text, script].find(compiles) ?? fail(text)
   }

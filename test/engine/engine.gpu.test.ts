@@ -5,10 +5,12 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Engine, type EngineOptions } from '../../src/engine/engine.ts'
 import { Pacer } from '../../src/engine/pacer.ts'
+import type { Page } from '../../src/engine/pages.ts'
 import { Runner } from '../../src/engine/runner.ts'
 import { Scheduler } from '../../src/engine/scheduler.ts'
 import type { GlmError } from '../../src/errors.ts'
 import { dawn } from '../../src/gpu/dawn.ts'
+import { pageSize } from '../../src/kernels/rows.ts'
 import type { SamplingSettings } from '../../src/model/rows.ts'
 import { folderSource } from '../../src/weights/folder.ts'
 import type { Source } from '../../src/weights/source.ts'
@@ -218,10 +220,15 @@ describe('two submits in flight, as on a real GPU', () => {
 
   it('the pool may run out: both end, and what was said is right', async () => {
     const engine = deep(fast)
-    const prompts = [promptOf(40, 204), promptOf(300, 205)]
-    const answers = await Promise.all(prompts.map((prompt) => generate(engine, prompt, 1000)))
-    expect(Math.min(...answers.map(({ length }) => length))).toBeGreaterThan(40)
-    for (const [index, tokens] of answers.entries()) expect(tokens.slice(0, 40)).toEqual(await generate(cold, prompts[index]!, 40))
+    const prompts = [promptOf(50, 204), promptOf(40, 205)]
+    const held: Page[] = []
+    expect(fast.pages.grow(held, 5 * pageSize)).toBe(true) // three are left, and both need a second one
+    const answers = await Promise.all(prompts.map((prompt) => generate(engine, prompt, 90)))
+    fast.pages.close(held)
+    // One ends where there was no room, and the other goes on in what it left.
+    expect(Math.min(...answers.map(({ length }) => length))).toBeLessThan(90)
+    expect(Math.max(...answers.map(({ length }) => length))).toBe(90)
+    for (const [index, tokens] of answers.entries()) expect(tokens).toEqual(await generate(cold, prompts[index]!, tokens.length))
     allFree(fast)
   })
 
