@@ -4,9 +4,19 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const files = ['config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja', 'model.safetensors']
+const files = [
+  'config.json',
+  'generation_config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'chat_template.jinja',
+  'model.safetensors',
+]
 const bytes = files.reduce((sum, file) => sum + statSync(`${root}models/pocket/${file}`).size, 0)
-const revision = createHash('sha256').update(readFileSync(`${root}models/pocket/model.safetensors`)).digest('hex').slice(0, 12)
+const revision = createHash('sha256')
+  .update(readFileSync(`${root}models/pocket/model.safetensors`))
+  .digest('hex')
+  .slice(0, 12)
 const path = `${root}src/model/catalog.ts`
 const text = readFileSync(path, 'utf8')
 writeFileSync(path, text.replace(/bytes: [\d_]+/, `bytes: ${bytes}`).replace(/revision: '[0-9a-f]*'/, `revision: '${revision}'`))
