@@ -35,7 +35,9 @@ export function createBpe(json: Json, isHidden: (token: string) => boolean = () 
   for (const field of ['byte_fallback', 'unk_token', 'dropout', 'continuing_subword_prefix', 'end_of_word_suffix']) {
     if (model[field]) refuse(`model.${field}`)
   }
-  const vocab = new Map(Object.entries(object(model.vocab, 'model.vocab')) as [string, number][])
+  const ids = object(model.vocab, 'model.vocab') as Record<string, number>
+  const vocab = new Map<string, number>()
+  for (const token of Object.keys(ids)) vocab.set(token, ids[token]!)
   const idOf = (token: string) => (isHidden(token) ? undefined : vocab.get(token))
   const byteIds = byteAlphabet.map(idOf)
   const { merge, steps } = merger(vocab, list(model.merges, 'model.merges'), isHidden)
@@ -75,11 +77,13 @@ function merger(vocab: Map<string, number>, merges: unknown[], isHidden: (token:
   // A pair of ids is one number, `left * radix + right`: below 2^48, so exact.
   const ranks = new Map<number, number>()
   const results = merges.map((entry, rank) => {
-    const pair: unknown[] = typeof entry === 'string' ? entry.split(' ') : list(entry, 'model.merges')
-    const [left, right] = (pair as string[]).map((token) => vocab.get(token))
-    if (pair.length !== 2 || left === undefined || right === undefined) refuse(`model.merges[${rank}]`)
-    const text = pair.join('')
-    if (!isHidden(text)) ranks.set(left * radix + right, rank)
+    const pair = typeof entry === 'string' ? entry.split(' ') : (list(entry, 'model.merges') as string[])
+    const left = pair[0]!
+    const right = pair[1]!
+    const [a, b] = [vocab.get(left), vocab.get(right)]
+    if (pair.length !== 2 || a === undefined || b === undefined) refuse(`model.merges[${rank}]`)
+    const text = left + right
+    if (!isHidden(text)) ranks.set(a * radix + b, rank)
     return vocab.get(text) ?? refuse(`model.merges[${rank}]`)
   })
   let steps = 0

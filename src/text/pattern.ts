@@ -62,7 +62,7 @@ function translate(source: string): string {
 function charClass(text: string, fold: boolean): string {
   const start = text[1] === '^' ? 2 : 1
   const elements: string[] = text.slice(start, -1).match(element) ?? []
-  if (!elements.length || elements.includes('[') || text.includes('&&') || (fold && elements.includes('-'))) fail(text)
+  if (!elements.length || elements.includes('[') || text.includes('&&') || (fold && elements.slice(1, -1).includes('-'))) fail(text)
   return `${text.slice(0, start)}${elements.map((one) => (one[0] === '\\' ? escaped(one, fold) : cases(one, fold))).join('')}]`
 }
 
