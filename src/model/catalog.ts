@@ -23,6 +23,6 @@ export const catalog: readonly CatalogEntry[] = [
     family: 'glm',
     licence: 'Apache-2.0',
     about: 'The embedded model: a toy of about two million parameters that answers within seconds and needs no download.',
-    revision: 'daa3e3814efe',
+    revision: 'b55cc3b2cc8a',
   },
 ]
