@@ -1,10 +1,10 @@
-// 4-bit: codes -8..7 times a scale that is searched: 42 candidates put the value of largest magnitude between 5.5 and 8.5 steps (either sign);
+// 4-bit: codes -8..7 times a scale that is searched: 43 candidates put the value of largest magnitude between 5.5 and 8.5 steps (either sign);
 // each candidate's codes are refitted by least squares, scale = sum(x l) / sum(l l), and the one with the least squared error stays.
 fn encode(row: u32, group: u32, values: array<f32, 32>) {
-  let block = (row / 8u) * GROUPS + group;
+  let block = (row / 8u) * groups_in_row() + group;
   let bits = half_bits(search_scale(values));
   let scale = unpack2x16float(bits).x;
-  for (var word = 0u; word < 4u; word++) {
+  for (var word = 0u; word < trips(4u); word++) {
     var packed = 0u;
     for (var byte = 0u; byte < 4u; byte++) {
       packed |= u32(code_of(values[word * 8u + byte], scale) + 8) << (byte * 8u);
@@ -12,28 +12,30 @@ fn encode(row: u32, group: u32, values: array<f32, 32>) {
     }
     atomicStore(&y[(block * 8u + row % 8u) * 4u + word], packed);
   }
-  atomicOr(&y[SCALES + block * 4u + (row % 8u) / 2u], bits << (16u * (row % 2u)));
+  atomicOr(&y[aux[5] + block * 4u + (row % 8u) / 2u], bits << (16u * (row % 2u)));
 }
 
 fn search_scale(values: array<f32, 32>) -> f32 {
   var own = values;
   var largest = 0.0;
-  for (var index = 0u; index < 32u; index++) { largest = select(largest, own[index], abs(own[index]) > abs(largest)); }
+  for (var index = 0u; index < trips(32u); index++) { largest = select(largest, own[index], abs(own[index]) > abs(largest)); }
   if (largest == 0.0) { return 0.0; }
   var best = -1.0;
   var best_scale = 0.0;
-  // Steps 0..24: largest at -8.5 .. -5.5; steps 25..41: largest at 5.5 .. 7.5.
-  for (var step = 0u; step < 42u; step++) {
-    let target_code = select(5.5 + 0.125 * (f32(step) - 25.0), -8.5 + 0.125 * f32(step), step < 25u);
+  // Step 0: largest at -8; 1..25: at -8.5 .. -5.5; 26..42: at 5.5 .. 7.5.
+  for (var step = 0u; step < trips(43u); step++) {
+    let turn = f32(step) - 1.0;
+    let target_code = select(select(5.5 + 0.125 * (turn - 25.0), -8.5 + 0.125 * turn, turn < 25.0), -8.0, step == 0u);
     let scale = largest / target_code;
     var cross = 0.0;
     var square = 0.0;
-    for (var index = 0u; index < 32u; index++) {
+    for (var index = 0u; index < trips(32u); index++) {
       let code = f32(code_of(own[index], scale));
       cross += own[index] * code;
       square += code * code;
     }
-    if (square > 0.0 && cross * cross > best * square) {
+    // A margin above rounding: of equally good candidates the first stays, -8 being the first tried.
+    if (square > 0.0 && cross * cross > best * square * (1.0 + 1.0e-6)) {
       best = cross * cross / square;
       best_scale = cross / square;
     }

@@ -6,7 +6,7 @@ import type { Gpu } from '../gpu/device.ts'
 import type { Pipelines } from '../gpu/pipeline.ts'
 import { play, prepare } from '../gpu/recorder.ts'
 import { type Format, type Matrix, type MatrixPart, splitRows } from '../kernels/matrix.ts'
-import { quantise, quantiseGroups, type SourceType, sourceBytes } from '../kernels/quantise.ts'
+import { quantise, quantiseGroups, quantiseParameters, type SourceType, sourceBytes } from '../kernels/quantise.ts'
 import type { Checkpoint, TensorEntry } from './safetensors.ts'
 import type { Source } from './source.ts'
 
@@ -75,7 +75,7 @@ export class Loader {
     const { buffers, gpu, checkpoint } = options
     this.#chunk = Math.min(gpu.limits.binding, gpu.info.software ? chunkBytes.software : chunkBytes.hardware)
     this.#staging = buffers.make('staging', this.#chunk)
-    this.#params = buffers.make('quantise parameters', 16)
+    this.#params = buffers.make('quantise parameters', 32)
     this.#status = buffers.make('tensor status', checkpoint.tensors.size * 4)
   }
 
@@ -184,10 +184,10 @@ export class Loader {
     const { device } = gpu
     let tensor = this.#tensors.indexOf(chunk.entry.name)
     if (tensor < 0) tensor = this.#tensors.push(chunk.entry.name) - 1
-    const compiled = await pipelines.get(quantise(chunk.entry.dtype as SourceType, matrix.format, matrix.columns, chunk.part.rows))
+    const compiled = await pipelines.get(quantise(chunk.entry.dtype as SourceType, matrix.format))
     throwIfAborted(signal)
     device.queue.writeBuffer(this.#staging, 0, whole32(bytes))
-    device.queue.writeBuffer(this.#params, 0, Uint32Array.of(chunk.rows, chunk.destination, chunk.step, tensor))
+    device.queue.writeBuffer(this.#params, 0, quantiseParameters({ ...chunk, tensor }, matrix.format, matrix.columns, chunk.part.rows))
     const dispatch = prepare(
       device,
       compiled,
