@@ -9,7 +9,7 @@ import { gzipSync } from 'node:zlib'
 const repository = fileURLToPath(new URL('..', import.meta.url))
 
 /** What the embedded model ships; everything else in models/pocket (training script, data, README) stays home. */
-const pocketFiles = [
+export const pocketFiles = [
   'config.json',
   'generation_config.json',
   'tokenizer.json',

@@ -2,17 +2,10 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { pocketFiles } from './build.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const files = [
-  'config.json',
-  'generation_config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'chat_template.jinja',
-  'model.safetensors',
-]
-const bytes = files.reduce((sum, file) => sum + statSync(`${root}models/pocket/${file}`).size, 0)
+const bytes = pocketFiles.reduce((sum, file) => sum + statSync(`${root}models/pocket/${file}`).size, 0)
 const revision = createHash('sha256')
   .update(readFileSync(`${root}models/pocket/model.safetensors`))
   .digest('hex')
