@@ -12,7 +12,7 @@ import { createOutput } from './output.ts'
 import { Pacer } from './pacer.ts'
 import { Pages } from './pages.ts'
 import type { Part } from './parts.ts'
-import { checkRequest, maxTokensOf, samplingOf, stopStringsOf } from './request.ts'
+import { checkRequest, type GenerationRequest, maxTokensOf, samplingOf, stopStringsOf } from './request.ts'
 import { Runner } from './runner.ts'
 import { Scheduler } from './scheduler.ts'
 
@@ -65,7 +65,8 @@ export class Engine {
   readonly weights: Weights
   #closed = false
 
-  private constructor(parts: EngineParts) {
+  /** Takes the parts of a loaded model; `Engine.load` is the way in. */
+  constructor(parts: EngineParts) {
     this.info = parts.info
     this.files = parts.files
     this.gpu = parts.gpu
@@ -101,11 +102,6 @@ export class Engine {
     }
   }
 
-  /** Makes an engine of its parts; `load` is the way in. */
-  static of(parts: EngineParts): Engine {
-    return new Engine(parts)
-  }
-
   /** Answers a chat, part by part; the last part is `finish`. Throws what stops it. */
   async chat(request: ChatRequest, onPart: (part: Part) => void, signal?: AbortSignal): Promise<Completion> {
     checkRequest(request)
@@ -119,7 +115,7 @@ export class Engine {
   /** Continues token ids. A chat's answer is trimmed at its start: GLM models begin it with a newline. */
   async complete(
     prompt: readonly number[],
-    request: Omit<ChatRequest, 'messages'>,
+    request: GenerationRequest,
     onPart: (part: Part) => void,
     signal?: AbortSignal,
     trimStart = false,
@@ -130,8 +126,8 @@ export class Engine {
     const output = createOutput({
       tokenizer,
       stopIds: new Set([...config.stopIds, ...generation.stopIds]),
-      stopStrings: stopStringsOf(request as ChatRequest),
-      maxTokens: maxTokensOf(request as ChatRequest, this.info.context - prompt.length),
+      stopStrings: stopStringsOf(request),
+      maxTokens: maxTokensOf(request, this.info.context - prompt.length),
       trimStart,
     })
     let reason: FinishReason = 'length'
@@ -139,7 +135,7 @@ export class Engine {
     let first = 0
     const report = await this.scheduler.run({
       prompt,
-      sampling: samplingOf(request as ChatRequest, generation),
+      sampling: samplingOf(request, generation),
       maxTokens: this.info.context - prompt.length,
       signal,
       onToken: (token) => {
@@ -266,7 +262,7 @@ async function assemble(options: Assembly): Promise<Engine> {
     adapter: gpu.info,
   }
   onProgress?.({ phase: 'ready', loaded: files.checkpoint.bytes, total: files.checkpoint.bytes })
-  return Engine.of({ info, files, gpu, pages: cache, runner, scheduler, pipelines, buffers, weights })
+  return new Engine({ info, files, gpu, pages: cache, runner, scheduler, pipelines, buffers, weights })
 }
 
 /** Rows of a pass and of logits, as many as one binding holds. */

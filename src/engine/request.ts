@@ -4,6 +4,9 @@ import { GlmError } from '../errors.ts'
 import type { GenerationConfig } from '../model/config.ts'
 import type { SamplingSettings } from '../model/rows.ts'
 
+/** What a generation is asked, chat or not. */
+export type GenerationRequest = Omit<ChatRequest, 'messages'> & Partial<Pick<ChatRequest, 'messages'>>
+
 /** Fields that OpenAI has and that are not served yet: refused by name rather than ignored, unless they ask for the default. */
 const unserved: Record<string, readonly unknown[]> = {
   n: [undefined, null, 1],
@@ -65,7 +68,14 @@ function shown(value: unknown): string {
 }
 
 /** A finite number in a range, or the default for null and undefined. */
-function ranged(request: ChatRequest, name: keyof ChatRequest, low: number, high: number, otherwise: number, whole = false): number {
+function ranged(
+  request: GenerationRequest,
+  name: keyof GenerationRequest,
+  low: number,
+  high: number,
+  otherwise: number,
+  whole = false,
+): number {
   const value = request[name]
   if (value === undefined || value === null) return otherwise
   if (typeof value !== 'number' || !(value >= low && value <= high) || (whole && !Number.isInteger(value))) {
@@ -75,7 +85,7 @@ function ranged(request: ChatRequest, name: keyof ChatRequest, low: number, high
 }
 
 /** Sampling of a request over the model's own defaults. Without a seed one is drawn. */
-export function samplingOf(request: ChatRequest, defaults: GenerationConfig): SamplingSettings {
+export function samplingOf(request: GenerationRequest, defaults: GenerationConfig): SamplingSettings {
   const seed = ranged(request, 'seed', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, Math.floor(Math.random() * 2 ** 53), true)
   return {
     temperature: ranged(request, 'temperature', 0, 2, defaults.sampled === false ? 0 : (defaults.temperature ?? 1)),
@@ -85,7 +95,7 @@ export function samplingOf(request: ChatRequest, defaults: GenerationConfig): Sa
   }
 }
 
-export function maxTokensOf(request: ChatRequest, room: number): number {
+export function maxTokensOf(request: GenerationRequest, room: number): number {
   const asked = request.max_completion_tokens ?? request.max_tokens
   if (asked === undefined || asked === null) return room
   if (!Number.isInteger(asked) || asked < 1)
@@ -93,7 +103,7 @@ export function maxTokensOf(request: ChatRequest, room: number): number {
   return Math.min(asked, room)
 }
 
-export function stopStringsOf(request: ChatRequest): string[] {
+export function stopStringsOf(request: GenerationRequest): string[] {
   const { stop } = request
   const strings = stop === undefined || stop === null ? [] : Array.isArray(stop) ? stop : [stop]
   if (strings.length > 16 || strings.some((text) => typeof text !== 'string' || text === '')) {

@@ -96,11 +96,8 @@ export class Runner {
 
   /** Runs `tokens` passes over the decode rows; gives the ring of sampled tokens, [slots, ring]. */
   async decode(rows: number, tokens: number): Promise<Uint32Array> {
-    const recording = await this.recording(
-      this.decodeRows,
-      capacityFor(rows, this.#options.shape.slots, true),
-      capacityFor(rows, this.#options.shape.slots, true),
-    )
+    const capacity = capacityFor(rows, this.#options.shape.slots, true)
+    const recording = await this.recording(this.decodeRows, capacity, capacity)
     return this.#submit(recording, tokens, this.decodeRows)!
   }
 
