@@ -43,6 +43,8 @@ function use(next: Language): void {
   for (const marked of document.querySelectorAll<HTMLInputElement>('[data-words-placeholder]')) {
     marked.placeholder = say(marked.dataset.wordsPlaceholder as Word)
   }
+  for (const marked of document.querySelectorAll<HTMLElement>('[data-words-label]'))
+    marked.ariaLabel = say(marked.dataset.wordsLabel as Word)
   for (const write of listeners) write()
 }
 

@@ -1,11 +1,13 @@
 // The demo: puts the parts of the page together and loads the embedded model, so that a newcomer can type within seconds.
 import { startBanner } from './banner.ts'
+import { measureModel, startBench } from './bench.ts'
 import { startChat, useModel } from './chat.ts'
 import { findGpu } from './gpu.ts'
 import { refreshKept, startKept } from './kept.ts'
 import { startLanguage } from './language.ts'
 import { load, startLoading, writeModel } from './load.ts'
 import { chosen, startModels } from './models.ts'
+import { startPages } from './pages.ts'
 import { startSettings } from './settings.ts'
 import { part } from './view.ts'
 
@@ -16,9 +18,12 @@ async function start(): Promise<void> {
   startSettings(writeModel)
   startLoading((loaded) => {
     useModel(loaded)
+    measureModel(loaded)
     void refreshKept()
   })
   startChat()
+  startBench()
+  startPages()
   startKept()
   const found = await findGpu()
   writeModel()

@@ -1,58 +1,72 @@
 // y = W x for up to TILE rows of x at once, every weight read once per tile.
 //   y[row, n] = factor * sum over k of W[n, k] * gamma[k] * x[row, k]
-// A workgroup of 64 threads owns BLOCKS blocks of 8 weight rows; LANES threads share a weight row and take every LANES-th group of 32.
-// Thread t: weight row t % 8 (so neighbours read neighbours), lane (t / 8) % LANES, block t / (8 * LANES).
-// Each row of x sums in the same order whatever TILE is, so batched and single rows agree bit for bit.
-// Needs GROUPS, ROWS_OUT (weight rows here), ROW_OFFSET (of these within the whole matrix), LANES, TILE, and the files listed in README.md.
-const BLOCKS = 8u / LANES;
-var<workgroup> partial: array<f32, 64u * TILE>;
-var<workgroup> squares: array<f32, 64u * TILE>;
+// A workgroup of WG threads owns OUT = STRIPES * WG / LANES weight rows. Thread t: weight row t % 8 of a block (so neighbours read neighbours),
+// lane (t / 8) % LANES, block t / (8 * LANES), and the same place in each of STRIPES stretches of WG / LANES rows, which share the reads of x.
+// A lane takes every LANES-th group of 32. Each row of x sums in the same order whatever TILE and STRIPES are: batched and single rows agree bit for bit.
+// Needs GROUPS, ROWS_OUT (weight rows here), ROW_OFFSET (of these within the whole matrix), LANES, TILE, STRIPES, WG, and the files listed in README.md.
+const STRIPE = WG / LANES;
+const OUT = STRIPE * STRIPES;
+const PARTS = 8u;
+var<workgroup> partial: array<f32, WG * TILE * STRIPES>; // squares first, then products
+var<workgroup> square_parts: array<f32, PARTS * TILE>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
   let tile = group.y * TILE;
   if (tile >= row_count()) { return; }
-  let first = (group.z * groups.x + group.x) * BLOCKS * 8u;
+  let first = (group.z * groups.x + group.x) * OUT;
   if (first >= ROWS_OUT) { return; }
+  prepare(tile, thread);
+  if (NORMED) { sum_squares(tile, thread, first == 0u && ROW_OFFSET == 0u); }
   let lane = (thread / 8u) % LANES;
   let weight_row = first + (thread / (8u * LANES)) * 8u + thread % 8u;
-  let own_groups = trips(GROUPS);
-  let quads = trips(8u);
   let own_rows = trips(TILE);
-  var sum = array<f32, TILE>();
-  var squared = array<f32, TILE>();
-  if (weight_row < (ROWS_OUT + 7u) / 8u * 8u) {
-    for (var index = lane; index < own_groups; index += LANES) {
-      for (var quad = 0u; quad < quads; quad++) {
-        let w = weights4(weight_row, index, quad);
-        let gamma = gamma4(index * 8u + quad);
-        for (var m = 0u; m < own_rows; m++) {
-          let value = input4(source_row(tile + m), index * 8u + quad);
-          sum[m] += dot(w, value * gamma);
-          squared[m] += square(value);
-        }
-      }
+  var sum = array<f32, TILE * STRIPES>();
+  for (var index = lane; index < trips(GROUPS); index += LANES) {
+    for (var stripe = 0u; stripe < STRIPES; stripe++) {
+      // Rows of the last workgroup that do not exist read another's weights, and nobody takes their sums.
+      let w = weights32(min(weight_row + stripe * STRIPE, ROWS_OUT - 1u), index);
+      for (var m = 0u; m < own_rows; m++) { sum[m * STRIPES + stripe] += dot32(w, source_row(tile + m), m, index * 8u); }
     }
   }
-  for (var m = 0u; m < own_rows; m++) {
-    partial[m * 64u + thread] = sum[m];
-    squares[m * 64u + thread] = squared[m];
+  for (var part = 0u; part < own_rows * STRIPES; part++) { partial[part * WG + thread] = sum[part]; }
+  workgroupBarrier();
+  emit(tile, first, thread);
+}
+
+// Every thread takes a share of the squares of each row; the sums meet in two steps of one order.
+fn sum_squares(tile: u32, thread: u32, keeps: bool) {
+  for (var m = 0u; m < trips(TILE); m++) {
+    var sum = 0.0;
+    if (tile + m < row_count()) {
+      let row = source_row(tile + m);
+      for (var quad = thread; quad < GROUPS * 8u; quad += WG) {
+        let value = input4(row, m, quad);
+        sum += dot(value, value);
+        if (keeps) { keep4(row, quad, value); }
+      }
+    }
+    partial[m * WG + thread] = sum;
   }
   workgroupBarrier();
-  let pairs = min(TILE, row_count() - tile) * BLOCKS * 4u;
-  for (var pair = thread; pair < pairs; pair += 64u) {
-    let m = pair / (BLOCKS * 4u);
-    let block = (pair / 4u) % BLOCKS;
-    let n = first + block * 8u + (pair % 4u) * 2u;
-    if (n < ROWS_OUT) {
-      var total = vec2f();
-      var square_total = 0.0;
-      for (var part = 0u; part < trips(LANES); part++) {
-        let at = m * 64u + (block * LANES + part) * 8u + (pair % 4u) * 2u;
-        total += vec2f(partial[at], partial[at + 1u]);
-        square_total += squares[at];
-      }
-      finish(tile + m, ROW_OFFSET + n, total * factor(square_total));
-    }
+  for (var item = thread; item < PARTS * TILE; item += WG) {
+    var sum = 0.0;
+    for (var index = 0u; index < trips(WG / PARTS); index++) { sum += partial[item * (WG / PARTS) + index]; }
+    square_parts[item] = sum;
   }
+  workgroupBarrier();
+}
+
+fn total2(m: u32, local: u32) -> vec2f {
+  let stripe = local / STRIPE;
+  let block = local % STRIPE / 8u;
+  var total = vec2f();
+  for (var part = 0u; part < trips(LANES); part++) {
+    let at = (m * STRIPES + stripe) * WG + (block * LANES + part) * 8u + local % 8u;
+    total += vec2f(partial[at], partial[at + 1u]);
+  }
+  if (!NORMED) { return total; }
+  var squared = 0.0;
+  for (var part = 0u; part < trips(PARTS); part++) { squared += square_parts[m * PARTS + part]; }
+  return total * factor(squared);
 }

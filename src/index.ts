@@ -2,6 +2,9 @@
 export { gpuInfo, loadGlm } from './api/load.ts'
 export type {
   AdapterInfo,
+  BenchOptions,
+  BenchPhase,
+  BenchResult,
   Cache,
   CachedModel,
   ChatChunk,
@@ -9,6 +12,7 @@ export type {
   ChatMessage,
   ChatRequest,
   ChatStream,
+  ChoiceLogprobs,
   FinishReason,
   Glm,
   LoadOptions,
@@ -17,8 +21,10 @@ export type {
   RequestOptions,
   TextPart,
   Timings,
+  TokenLogprob,
   Tool,
   ToolCall,
+  TopLogprob,
   Usage,
   WeightsFormat,
 } from './api/types.ts'

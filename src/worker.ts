@@ -1,6 +1,7 @@
 // The worker: loads an engine and serves it to the page.
 import { type LoadEvents, serve, type WireLoad } from './api/channel.ts'
 import type { Progress } from './api/types.ts'
+import { bench } from './engine/bench.ts'
 import { Engine } from './engine/engine.ts'
 import { GlmError } from './errors.ts'
 import { openGpu } from './gpu/device.ts'
@@ -18,6 +19,10 @@ serve({
   async chat(request, onPart, signal) {
     if (!engine) throw new GlmError('closed', 'No model is loaded; call loadGlm first.')
     await engine.chat(request, onPart, signal)
+  },
+  async bench(options, onPhase, signal) {
+    if (!engine) throw new GlmError('closed', 'No model is loaded; call loadGlm first.')
+    return bench(engine, options, onPhase, signal)
   },
   async adapter(powerPreference) {
     const gpu = await openGpu(navigator.gpu, { powerPreference })

@@ -1,7 +1,7 @@
-// y[row, n] += value: the residual stream. Needs Y_STRIDE, Y_WIDTH.
+// y[row, n] += value: the residual stream. Needs Y_OFFSET, Y_STRIDE, Y_WIDTH.
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 fn finish(row: u32, n: u32, value: vec2f) {
-  y[row * Y_STRIDE + n] += value.x;
-  if (n + 1u < Y_WIDTH) { y[row * Y_STRIDE + n + 1u] += value.y; }
+  y[Y_OFFSET + row * Y_STRIDE + n] += value.x;
+  if (n + 1u < Y_WIDTH) { y[Y_OFFSET + row * Y_STRIDE + n + 1u] += value.y; }
 }

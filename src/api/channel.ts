@@ -3,7 +3,17 @@
 import * as comlink from 'comlink'
 import type { Part } from '../engine/parts.ts'
 import { asGlmError, GlmError } from '../errors.ts'
-import type { AdapterInfo, ChatRequest, LoadOptions, ModelInfo, Progress, WireError } from './types.ts'
+import type {
+  AdapterInfo,
+  BenchOptions,
+  BenchPhase,
+  BenchResult,
+  ChatRequest,
+  LoadOptions,
+  ModelInfo,
+  Progress,
+  WireError,
+} from './types.ts'
 
 /** Where the worker reads a model from. Addresses are absolute: a worker has a base of its own. */
 export interface WireModel {
@@ -16,7 +26,12 @@ export interface WireModel {
   licence?: string
 }
 
-export type WireLoad = Pick<LoadOptions, 'weights' | 'context' | 'headers' | 'powerPreference' | 'cache' | 'verify'> & { model: WireModel }
+export type WireLoad = Pick<LoadOptions, 'weights' | 'context' | 'kv' | 'exact' | 'headers' | 'powerPreference' | 'cache' | 'verify'> & {
+  model: WireModel
+}
+
+/** Functions and signals do not cross. */
+export type WireBench = Omit<BenchOptions, 'signal' | 'onProgress'>
 
 export interface Loaded {
   info: ModelInfo
@@ -33,6 +48,7 @@ export interface LoadEvents {
 export interface WorkerSide {
   load(options: WireLoad, events: LoadEvents, signal: AbortSignal): Promise<Loaded>
   chat(request: ChatRequest, onPart: (part: Part) => void, signal: AbortSignal): Promise<void>
+  bench(options: WireBench, onPhase: (phase: BenchPhase) => void, signal: AbortSignal): Promise<BenchResult>
   adapter(powerPreference?: GPUPowerPreference): Promise<AdapterInfo>
   close(): Promise<void>
 }
@@ -46,6 +62,7 @@ interface Envelope<T> {
 interface Wire {
   load(options: WireLoad, port: MessagePort): Promise<Envelope<Loaded>>
   chat(request: ChatRequest, port: MessagePort): Promise<Envelope<void>>
+  bench(options: WireBench, port: MessagePort): Promise<Envelope<BenchResult>>
   adapter(powerPreference?: GPUPowerPreference): Promise<Envelope<AdapterInfo>>
   close(): Promise<Envelope<void>>
 }
@@ -78,6 +95,7 @@ export function serve(side: WorkerSide): void {
       if (envelope.error) send({ type: 'error', error: envelope.error })
       return envelope
     },
+    bench: (options, port) => answer(() => side.bench(options, (phase) => port.postMessage([phase]), abortOf(port))),
     adapter: (powerPreference) => answer(() => side.adapter(powerPreference)),
     close: () => answer(() => side.close()),
   }
@@ -156,6 +174,14 @@ export class Channel {
       (part) => onPart(part as Part),
       signal,
     ).catch((error) => onPart({ type: 'error', error: toWire(error) }))
+  }
+
+  bench({ signal, onProgress, ...options }: BenchOptions): Promise<BenchResult> {
+    return this.#call(
+      (port) => this.#wire.bench(options, comlink.transfer(port, [port])),
+      (phase) => onProgress?.(phase as BenchPhase),
+      signal,
+    )
   }
 
   async adapter(powerPreference?: GPUPowerPreference): Promise<AdapterInfo> {

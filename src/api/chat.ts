@@ -2,7 +2,7 @@
 import type { Part } from '../engine/parts.ts'
 import { GlmError } from '../errors.ts'
 import { type Channel, fromWire } from './channel.ts'
-import type { ChatChunk, ChatCompletion, ChatRequest, ChatStream, Glm, RequestOptions } from './types.ts'
+import type { ChatChunk, ChatCompletion, ChatRequest, ChatStream, ChoiceLogprobs, Glm, RequestOptions, TokenLogprob } from './types.ts'
 
 type Completions = Glm['chat']['completions']
 type Finish = Extract<Part, { type: 'finish' }>
@@ -16,7 +16,9 @@ export function createCompletions(channel: Channel, model: { id: string; fingerp
       system_fingerprint: model.fingerprint,
     }
     const parts = new Parts(channel, request, options.signal)
-    return request.stream ? stream(parts, head, request.stream_options?.include_usage === true) : collect(parts, head)
+    return request.stream
+      ? stream(parts, head, request.stream_options?.include_usage === true)
+      : collect(parts, head, request.logprobs === true)
   }
   return { create: create as Completions['create'] }
 }
@@ -24,16 +26,21 @@ export function createCompletions(channel: Channel, model: { id: string; fingerp
 type Head = Pick<ChatChunk, 'id' | 'created' | 'model' | 'system_fingerprint'>
 
 function stream(parts: Parts, head: Head, includeUsage: boolean): ChatStream {
-  const chunk = (delta: ChatChunk['choices'][0]['delta'], finish_reason: ChatChunk['choices'][0]['finish_reason'] = null): ChatChunk => ({
+  type Choice = ChatChunk['choices'][0]
+  const chunk = (
+    delta: Choice['delta'],
+    finish_reason: Choice['finish_reason'] = null,
+    logprobs: Choice['logprobs'] = null,
+  ): ChatChunk => ({
     ...head,
     object: 'chat.completion.chunk',
-    choices: [{ index: 0, delta, finish_reason, logprobs: null }],
+    choices: [{ index: 0, delta, finish_reason, logprobs }],
     ...(includeUsage ? { usage: null } : {}),
   })
   async function* chunks(): AsyncGenerator<ChatChunk> {
     yield chunk({ role: 'assistant', content: '' })
     for await (const part of parts) {
-      if (part.type === 'text-delta') yield chunk({ content: part.text })
+      if (part.type === 'text-delta') yield chunk({ content: part.text }, null, part.logprobs && choiceLogprobs(part.logprobs))
       if (part.type === 'finish') {
         yield { ...chunk({}, part.reason), timings: part.timings, ...(includeUsage ? {} : { usage: part.usage }) }
         if (includeUsage) yield { ...head, object: 'chat.completion.chunk', choices: [], usage: part.usage, timings: part.timings }
@@ -44,18 +51,31 @@ function stream(parts: Parts, head: Head, includeUsage: boolean): ChatStream {
   return { [Symbol.asyncIterator]: () => iterator, abort: (reason) => parts.abort(reason) }
 }
 
-async function collect(parts: Parts, head: Head): Promise<ChatCompletion> {
+const choiceLogprobs = (content: TokenLogprob[]): ChoiceLogprobs => ({ content, refusal: null })
+
+async function collect(parts: Parts, head: Head, told: boolean): Promise<ChatCompletion> {
   let content = ''
+  const logprobs: TokenLogprob[] = []
   let finish: Finish | undefined
   for await (const part of parts) {
-    if (part.type === 'text-delta') content += part.text
+    if (part.type === 'text-delta') {
+      content += part.text
+      logprobs.push(...(part.logprobs ?? []))
+    }
     if (part.type === 'finish') finish = part
   }
   if (!finish) throw new GlmError('internal', 'The answer ended without its last part; please report this.')
   return {
     ...head,
     object: 'chat.completion',
-    choices: [{ index: 0, message: { role: 'assistant', content, refusal: null }, finish_reason: finish.reason, logprobs: null }],
+    choices: [
+      {
+        index: 0,
+        message: { role: 'assistant', content, refusal: null },
+        finish_reason: finish.reason,
+        logprobs: told ? choiceLogprobs(logprobs) : null,
+      },
+    ],
     usage: finish.usage,
     timings: finish.timings,
   }

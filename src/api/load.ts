@@ -18,19 +18,20 @@ export async function loadGlm(model: string, options: LoadOptions = {}): Promise
   const source = resolve(model)
   const channel = new Channel(startWorker(options.createWorker))
   try {
-    const { weights, context, headers, powerPreference, cache, verify } = options
+    const { weights, context, kv, exact, headers, powerPreference, cache, verify } = options
     const events = {
       onProgress: (progress: Progress) => options.onProgress?.(progress),
       onWarning: (warning: GlmError) => options.onWarning?.(warning),
     }
     const { info, fingerprint } = await channel.load(
-      { model: source, weights, context, headers, powerPreference, cache, verify },
+      { model: source, weights, context, kv, exact, headers, powerPreference, cache, verify },
       events,
       signal,
     )
     return {
       model: info,
       chat: { completions: createCompletions(channel, { id: model, fingerprint }) },
+      bench: (options = {}) => channel.bench(options),
       close: () => channel.close(),
     }
   } catch (error) {

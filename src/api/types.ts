@@ -3,6 +3,8 @@ import type { GlmError, GlmErrorCode } from '../errors.ts'
 
 export type WeightsFormat = 'file' | 'f32' | 'f16' | 'q8' | 'q4'
 
+export type KvFormat = 'f32' | 'f16' | 'q8'
+
 /** Where a load stands. `loaded` and `total` are bytes of model files; `cached` of them came from the cache. */
 export interface Progress {
   phase: 'download' | 'load' | 'compile' | 'ready'
@@ -17,6 +19,13 @@ export interface LoadOptions {
   weights?: WeightsFormat
   /** Positions (prompt and answer) the KV pool holds. Default: the model's own limit, at most 4096. */
   context?: number
+  /**
+   * How keys and values are stored: `f16` (default), `f32` (default with `weights: 'f32'` or `exact`), or `q8`, 8 bits in groups of 32 with a
+   * scale, which makes room for longer contexts.
+   */
+  kv?: KvFormat
+  /** Keys and values in f32, and no kernel that rounds activations to 8 bits. */
+  exact?: boolean
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
   /** Told at most once: the files cannot be kept (`quota_exceeded`, or no IndexedDB); the load goes on without. */
@@ -92,6 +101,20 @@ export interface ChatRequest {
   top_p?: number | null
   /** Ours: keep the k likeliest tokens. */
   top_k?: number | null
+  /** Ours: keep tokens at least this times as likely as the likeliest, 0 to 1. */
+  min_p?: number | null
+  /** Taken from the logits of tokens that the answer holds, -2 to 2. */
+  presence_penalty?: number | null
+  /** Taken once for each time that the answer holds them, -2 to 2. */
+  frequency_penalty?: number | null
+  /** Ours, as in Hugging Face: over 1 makes tokens of prompt and answer rarer. Default: the model's generation_config, else 1. */
+  repetition_penalty?: number | null
+  /** Added to the logits of token ids, -100 to 100. */
+  logit_bias?: Record<string, number> | null
+  /** Tells the log-probability of each token: log_softmax of the model's own logits, before bias, penalties, temperature and cuts. */
+  logprobs?: boolean | null
+  /** And of so many of the likeliest, 0 to 20. */
+  top_logprobs?: number | null
   seed?: number | null
   stop?: string | string[] | null
   tools?: Tool[]
@@ -115,6 +138,23 @@ export interface Timings {
   first_token_ms: number
 }
 
+export interface TopLogprob {
+  token: string
+  /** UTF-8; a token may be a part of a character. */
+  bytes: number[] | null
+  logprob: number
+}
+
+export interface TokenLogprob extends TopLogprob {
+  top_logprobs: TopLogprob[]
+}
+
+/** One entry for each token of the answer. */
+export interface ChoiceLogprobs {
+  content: TokenLogprob[]
+  refusal: null
+}
+
 export interface ChatCompletion {
   id: string
   object: 'chat.completion'
@@ -122,7 +162,12 @@ export interface ChatCompletion {
   model: string
   system_fingerprint: string
   choices: [
-    { index: 0; message: { role: 'assistant'; content: string | null; refusal: null }; finish_reason: FinishReason; logprobs: null },
+    {
+      index: 0
+      message: { role: 'assistant'; content: string | null; refusal: null }
+      finish_reason: FinishReason
+      logprobs: ChoiceLogprobs | null
+    },
   ]
   usage: Usage
   timings: Timings
@@ -134,7 +179,12 @@ export interface ChatChunk {
   created: number
   model: string
   system_fingerprint: string
-  choices: { index: 0; delta: { role?: 'assistant'; content?: string }; finish_reason: FinishReason | null; logprobs: null }[]
+  choices: {
+    index: 0
+    delta: { role?: 'assistant'; content?: string }
+    finish_reason: FinishReason | null
+    logprobs: ChoiceLogprobs | null
+  }[]
   usage?: Usage | null
   timings?: Timings
 }
@@ -148,6 +198,59 @@ export interface RequestOptions {
   signal?: AbortSignal
 }
 
+/** What to measure. Prompts are random ids; decoding is greedy and no token ends it. */
+export interface BenchOptions {
+  /** Tokens of the prompt. Default 512, or what the context holds. */
+  prompt?: number
+  /** Tokens counted for each sequence. Default 64. */
+  gen?: number
+  /** Sequences that decode together. Default 1. */
+  rows?: number
+  /** Positions whose keys and values are there when counting begins. Default: the prompt. */
+  context?: number
+  signal?: AbortSignal
+  /** Told as each part begins. */
+  onProgress?: (phase: BenchPhase) => void
+}
+
+export type BenchPhase = 'prefill' | 'decode' | 'gpu' | 'stream'
+
+/** Figures after warm-up. "Per token" is per forward pass, which makes one token in each of `rows` sequences. */
+export interface BenchResult {
+  prefill_tok_s: number
+  /** Wall clock, all sequences together. */
+  decode_tok_s: number
+  /** From the request to the first token of a prompt that nothing is known of. */
+  ttft_ms: number
+  /** Time on the GPU, of passes played many times in one submit. */
+  gpu_ms_per_token: number
+  /** JavaScript in the loop: tokens handed out, the next passes encoded and submitted. */
+  host_ms_per_token: number
+  dispatches_per_token: number
+  submits_per_token: number
+  /** One for each submit, no way around it. */
+  encoders_per_token: number
+  bind_groups_per_token: number
+  /** Every other create* call on the device. */
+  creates_per_token: number
+  reads_per_token: number
+  /** Weights, keys and values that a pass has to read. */
+  bytes_per_token: number
+  /** What a kernel that only reads reaches on this adapter, in 1e9 bytes. */
+  stream_gb_s: number
+  /** Bytes read per second while decoding, as a share of that. */
+  stream_share: number
+  adapter: string
+  /** A CPU stands in for the GPU. */
+  software: boolean
+  model: string
+  weights: WeightsFormat
+  prompt: number
+  gen: number
+  rows: number
+  context: number
+}
+
 /** A loaded model. */
 export interface Glm {
   readonly model: ModelInfo
@@ -157,6 +260,8 @@ export interface Glm {
       create(request: ChatRequest & { stream?: false | null }, options?: RequestOptions): Promise<ChatCompletion>
     }
   }
+  /** Measures this model on this machine, in the worker; takes seconds on a GPU. Throws `request_invalid` while an answer is being made. */
+  bench(options?: BenchOptions): Promise<BenchResult>
   /** Frees GPU memory and the worker; running generations end with `closed`. */
   close(): Promise<void>
 }

@@ -77,6 +77,24 @@ export const commands = {
       json: { kind: 'switch', about: 'prints tokens, usage and timings as a last line of JSON' },
     },
   },
+  bench: {
+    about: 'Measures how fast a model runs here, and what each token costs; prompts are random, no token ends them.',
+    model: 'required',
+    flags: {
+      prompt: { kind: 'whole', value: 'N', low: 1, high: most, about: 'tokens of the prompt (default 512, or what the context holds)' },
+      gen: { kind: 'whole', value: 'N', low: 1, high: most, about: 'tokens counted for each sequence, after warm-up (default 64)' },
+      rows: { kind: 'whole', value: 'R', low: 1, high: most, about: 'sequences that decode together (default 1)' },
+      context: {
+        kind: 'whole',
+        value: 'N',
+        low: 1,
+        high: most,
+        about: 'positions that are filled before counting begins (default: the prompt)',
+      },
+      weights,
+      json: { kind: 'switch', about: 'prints all of it as a last line of JSON' },
+    },
+  },
   doctor: {
     about: 'Says what this machine offers, and whether a model fits it.',
     model: 'optional',

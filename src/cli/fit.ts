@@ -5,7 +5,7 @@ import { type Format, splitRows } from '../kernels/matrix.ts'
 import { pageSize } from '../kernels/rows.ts'
 import type { Config } from '../model/config.ts'
 import { pageBytes } from '../model/decoder.ts'
-import { auxLength, finalNorm, planEmbedding, planHead, planLayer } from '../model/layout.ts'
+import { auxLength, planEmbedding, planFinal, planHead, planLayer } from '../model/layout.ts'
 import type { MatrixPlan, VectorPlan } from '../weights/load.ts'
 
 /** A tensor on the GPU: the bytes it takes, and the parts it is split into; 0 where it fits in none. */
@@ -64,7 +64,7 @@ function planModel(config: Config): Plan {
     plan.vectors.push({ name: `layers.${layer}.aux`, plans: vectors })
   }
   if (!config.tied) plan.matrices.push({ name: 'head', plan: planHead(config) })
-  plan.vectors.push({ name: 'norm', plans: [finalNorm(config)] })
+  plan.vectors.push({ name: 'norm', plans: planFinal(config) })
   return plan
 }
 

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { asGlmError } from '../errors.ts'
 import { parse } from './arguments.ts'
+import { bench } from './bench.ts'
 import { chat } from './chat.ts'
 import { doctor } from './doctor.ts'
 import { help } from './help.ts'
@@ -48,6 +49,7 @@ export async function run(args: readonly string[], setting: Setting): Promise<nu
     else if (call.command === 'version') terminal.print(`${version(home)}\n`)
     else if (call.command === 'score') return await score(call, setting)
     else if (call.command === 'chat') return await chat(call, setting)
+    else if (call.command === 'bench') return await bench(call, setting)
     else return await doctor(call, setting)
     return 0
   } catch (error) {

@@ -54,7 +54,11 @@ function readOnce(source: Source): Source {
 }
 
 /** Loads a model on this machine's GPU, and says on stderr what it became. */
-export async function openEngine(source: Source, options: Pick<EngineOptions, 'weights' | 'context'>, setting: Setting) {
+export async function openEngine(
+  source: Source,
+  options: Pick<EngineOptions, 'weights' | 'context' | 'kv' | 'exact' | 'without' | 'choose' | 'serial'>,
+  setting: Setting,
+) {
   const { terminal, signal } = setting
   const began = performance.now()
   const gpu = await findGpu()

@@ -7,7 +7,7 @@ import type { Pipelines } from '../gpu/pipeline.ts'
 import type { Format } from '../kernels/matrix.ts'
 import { type Config, type GenerationConfig, parseConfig, parseGenerationConfig } from '../model/config.ts'
 import type { LayerWeights, Weights } from '../model/decoder.ts'
-import { auxLength, finalNorm, planEmbedding, planHead, planLayer } from '../model/layout.ts'
+import { auxLength, planEmbedding, planFinal, planHead, planLayer } from '../model/layout.ts'
 import { type ChatTemplate, createTemplate } from '../text/template.ts'
 import { createTokenizer, type Tokenizer, tokenText } from '../text/tokenizer.ts'
 import { Loader } from '../weights/load.ts'
@@ -81,8 +81,8 @@ export interface WeightsOptions {
   onProgress?: (progress: Pick<Progress, 'phase' | 'loaded' | 'total'>) => void
 }
 
-/** Every tensor the decoder needs, on the GPU. */
-export async function loadWeights(options: WeightsOptions): Promise<Weights> {
+/** Room on the GPU for every tensor the decoder needs; `fill` reads them into it. */
+export function planWeights(options: WeightsOptions): { weights: Weights; fill: () => Promise<void> } {
   const { files, onProgress } = options
   const { config, checkpoint } = files
   let loaded = 0
@@ -90,31 +90,36 @@ export async function loadWeights(options: WeightsOptions): Promise<Weights> {
     ...options,
     checkpoint,
     onBytes: (bytes) => {
-      loaded += bytes
+      // A norm that two kernels apply is read twice.
+      loaded = Math.min(checkpoint.bytes, loaded + bytes)
       onProgress?.({ phase: 'load', loaded, total: checkpoint.bytes })
     },
   })
-  const embed = await loader.matrix(planEmbedding(config))
-  const layers: LayerWeights[] = []
-  for (let layer = 0; layer < config.layers; layer++) {
+  const embed = loader.matrix(planEmbedding(config))
+  const layers = Array.from({ length: config.layers }, (_, layer): LayerWeights => {
     const plan = planLayer(config, layer)
-    layers.push({
+    return {
       plan,
-      qkv: await loader.matrix(plan.qkv),
-      o: await loader.matrix(plan.o),
-      gateUp: await loader.matrix(plan.gateUp),
-      down: await loader.matrix(plan.down),
-      aux: await loader.vectors(plan.vectors, auxLength(plan.vectors)),
-    })
-  }
-  const norm = finalNorm(config)
-  const weights = {
+      qkv: loader.matrix(plan.qkv),
+      o: loader.matrix(plan.o),
+      gateUp: loader.matrix(plan.gateUp),
+      down: loader.matrix(plan.down),
+      aux: loader.vectors(plan.vectors, auxLength(plan.vectors)),
+    }
+  })
+  const final = planFinal(config)
+  const weights: Weights = {
     embed,
     layers,
-    norm: await loader.vectors([norm], auxLength([norm])),
+    final: { vectors: final, aux: loader.vectors(final, auxLength(final)) },
     // As transformers: a tied head is the embedding, whatever the file holds beside it.
-    head: config.tied ? embed : await loader.matrix(planHead(config)),
+    head: config.tied ? embed : loader.matrix(planHead(config)),
   }
-  await loader.finish()
-  return weights
+  return {
+    weights,
+    async fill() {
+      await loader.fill()
+      await loader.finish()
+    },
+  }
 }

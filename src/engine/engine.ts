@@ -1,13 +1,16 @@
 // A loaded model on one device: chats, scores, and frees what it holds.
-import type { AdapterInfo, ChatRequest, FinishReason, ModelInfo, Progress, WeightsFormat } from '../api/types.ts'
+import type { AdapterInfo, ChatRequest, FinishReason, KvFormat, ModelInfo, Progress, TokenLogprob, WeightsFormat } from '../api/types.ts'
 import { asGlmError, GlmError, throwIfAborted } from '../errors.ts'
 import { Buffers, guardMemory } from '../gpu/buffers.ts'
 import { type Gpu, type GpuOptions, openGpu } from '../gpu/device.ts'
 import { Pipelines } from '../gpu/pipeline.ts'
+import type { TunedStore } from '../gpu/tuned.ts'
 import { pageSize, type RowsShape } from '../kernels/rows.ts'
+import type { Choices } from '../model/choices.ts'
 import { Decoder, pageBytes, type Weights, widestRow } from '../model/decoder.ts'
 import type { Source } from '../weights/source.ts'
-import { formatFor, loadWeights, type ModelFiles, readModel } from './checkpoint.ts'
+import { formatFor, type ModelFiles, planWeights, readModel } from './checkpoint.ts'
+import { shownLogprobs } from './logprobs.ts'
 import { createOutput } from './output.ts'
 import { Pacer } from './pacer.ts'
 import { Pages } from './pages.ts'
@@ -15,6 +18,7 @@ import type { Part } from './parts.ts'
 import { checkRequest, type GenerationRequest, maxTokensOf, samplingOf, stopStringsOf } from './request.ts'
 import { Runner } from './runner.ts'
 import { Scheduler } from './scheduler.ts'
+import { Variants } from './variants.ts'
 
 export interface EngineOptions extends GpuOptions {
   gpu: GPU | undefined
@@ -24,8 +28,17 @@ export interface EngineOptions extends GpuOptions {
   weights?: WeightsFormat
   /** Positions of the KV pool. */
   context?: number
+  kv?: KvFormat
   signal?: AbortSignal
   onProgress?: (progress: Pick<Progress, 'phase' | 'loaded' | 'total'>) => void
+  /** Keys and values in f32, and no variant that rounds activations. */
+  exact?: boolean
+  /** Variants that a test wants to see. */
+  choose?: Partial<Choices>
+  /** What the tuner measured is kept here. Default: IndexedDB, in Node the process. */
+  tuned?: TunedStore
+  /** One token per submit and one submit in flight, to see what more of them bring. */
+  serial?: boolean
   /** Milliseconds; tests inject a slow one. */
   clock?: () => number
 }
@@ -44,6 +57,7 @@ export interface EngineParts {
   scheduler: Scheduler
   pipelines: Pipelines
   buffers: Buffers
+  variants: Variants
 }
 
 export interface Completion {
@@ -59,10 +73,12 @@ export class Engine {
   readonly pages: Pages
   readonly runner: Runner
   readonly scheduler: Scheduler
-  readonly fingerprint: string
   readonly pipelines: Pipelines
   readonly buffers: Buffers
   readonly weights: Weights
+  readonly variants: Variants
+  readonly #tuning = new AbortController()
+  #tuned: Promise<void> = Promise.resolve()
   #closed = false
 
   /** Takes the parts of a loaded model; `Engine.load` is the way in. */
@@ -76,8 +92,23 @@ export class Engine {
     this.pipelines = parts.pipelines
     this.buffers = parts.buffers
     this.weights = parts.weights
-    this.fingerprint = fingerprintOf(parts.info)
+    this.variants = parts.variants
     parts.gpu.lost.then((error) => this.scheduler.fail(error))
+  }
+
+  /** The same seed gives the same text where this is the same: model, adapter and kernel variants. */
+  get fingerprint(): string {
+    return fingerprintOf(this.info, this.variants.id)
+  }
+
+  /** Looks for faster kernel variants for `budget` milliseconds of work between generations, and uses what it finds from the next one on. */
+  tune(budget = 2000): Promise<void> {
+    this.#tuned = this.#tuned.then(async () => {
+      const { signal } = this.#tuning
+      const better = await this.variants.tune(this.weights, { budget, signal, idle: () => this.scheduler.idle() })
+      if (better && !signal.aborted) await this.scheduler.alone(() => this.runner.renew())
+    })
+    return this.#tuned
   }
 
   static async load(options: EngineOptions): Promise<Engine> {
@@ -133,21 +164,28 @@ export class Engine {
     let reason: FinishReason = 'length'
     const began = now()
     let first = 0
+    let told: TokenLogprob[] = []
+    const send = (text: string) => {
+      onPart({ type: 'text-delta', text, ...(told.length > 0 ? { logprobs: told } : {}) })
+      told = []
+    }
     const report = await this.scheduler.run({
       prompt,
-      sampling: samplingOf(request, generation),
+      sampling: samplingOf(request, generation, this.info.vocabulary),
       maxTokens: this.info.context - prompt.length,
       signal,
-      onToken: (token) => {
+      onToken: (token, logprobs) => {
         first ||= now()
         const { text, finished } = output.push(token)
-        if (text) onPart({ type: 'text-delta', text })
+        // A stop token is no part of the answer.
+        if (logprobs && output.ids.at(-1) === token) told.push(shownLogprobs(tokenizer, token, logprobs))
+        if (text) send(text)
         if (finished) reason = finished
         return !finished
       },
     })
     const rest = output.end()
-    if (rest) onPart({ type: 'text-delta', text: rest })
+    if (rest || told.length > 0) send(rest)
     const usage = {
       prompt_tokens: prompt.length,
       completion_tokens: output.ids.length,
@@ -212,8 +250,10 @@ export class Engine {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#tuning.abort()
     this.scheduler.fail(new GlmError('closed', 'The model was closed.'))
     await this.scheduler.idle()
+    await this.#tuned.catch(() => {})
     this.buffers.close()
     this.gpu.close()
   }
@@ -231,24 +271,38 @@ type Assembly = EngineOptions & {
 async function assemble(options: Assembly): Promise<Engine> {
   const { files, device: gpu, buffers, pipelines, format, onProgress } = options
   const { config } = files
-  const kv = format === 'f32' ? 'f32' : 'f16'
-  const weights = await loadWeights({ ...options, gpu })
+  const kv = kvFormatFor(options, config)
+  const { weights, fill } = planWeights({ ...options, gpu, pipelines: new Pipelines(gpu) })
   const weightBytes = buffers.bytes
-  onProgress?.({ phase: 'compile', loaded: files.checkpoint.bytes, total: files.checkpoint.bytes })
   const pages = Math.min(
     Math.ceil(Math.min(options.wanted, config.context) / pageSize),
     Math.floor(gpu.limits.binding / pageBytes(config, kv)),
   )
   const shape = shapeFor(gpu, files, pages)
-  const decoder = new Decoder({ config, weights, gpu, buffers, pipelines, kv, pages, shape })
+  const rounding = !options.exact && parameterCount(files) >= roundingFrom
+  const choices = await Variants.open({ gpu, rounding, choose: options.choose, store: options.tuned })
+  const decoder = new Decoder({ config, weights, gpu, buffers, pipelines, kv, choices, pages, shape })
   const kvBytes = config.layers * pages * pageBytes(config, kv)
-  const pacer = new Pacer({ rows: shape.rows, tokens: gpu.info.software ? 4 : 8, clock: options.clock ?? now })
+  const pacer = new Pacer({ rows: shape.rows, tokens: options.serial ? 1 : gpu.info.software ? 4 : 8, clock: options.clock ?? now })
   const runner = new Runner({ gpu, buffers, decoder, config, shape, kv, pacer })
-  await runner.warm()
+  // Pipelines compile while the weights are on their way.
+  const warm = runner.warm()
+  warm.catch(() => {}) // awaited behind the weights
+  await fill()
+  onProgress?.({ phase: 'compile', loaded: files.checkpoint.bytes, total: files.checkpoint.bytes })
+  await warm
   throwIfAborted(options.signal)
   const context = Math.min(pages * pageSize, config.context, options.wanted)
   const cache = new Pages(pages)
-  const scheduler = new Scheduler({ runner, pages: cache, pacer, context, slots: shape.slots, depth: gpu.info.software ? 1 : 2, ring })
+  const scheduler = new Scheduler({
+    runner,
+    pages: cache,
+    pacer,
+    context,
+    slots: shape.slots,
+    depth: options.serial || gpu.info.software ? 1 : 2,
+    ring,
+  })
   const info: ModelInfo = {
     id: options.id ?? options.source.name,
     family: config.family,
@@ -262,8 +316,19 @@ async function assemble(options: Assembly): Promise<Engine> {
     adapter: gpu.info,
   }
   onProgress?.({ phase: 'ready', loaded: files.checkpoint.bytes, total: files.checkpoint.bytes })
-  return new Engine({ info, files, gpu, pages: cache, runner, scheduler, pipelines, buffers, weights })
+  return new Engine({ info, files, gpu, pages: cache, runner, scheduler, pipelines, buffers, weights, variants: choices })
 }
+
+function kvFormatFor({ kv, exact, format }: Assembly, { headDim }: ModelFiles['config']): KvFormat {
+  const formats: readonly KvFormat[] = ['f32', 'f16', 'q8']
+  if (kv !== undefined && !formats.includes(kv)) throw new GlmError('request_invalid', `kv is ${JSON.stringify(kv)}; use f32, f16 or q8.`)
+  if (kv === 'q8' && headDim % 32 !== 0)
+    throw new GlmError('request_invalid', `kv q8 needs heads of a multiple of 32, and this model has ${headDim}; use f16.`)
+  return kv ?? (exact || format === 'f32' ? 'f32' : 'f16')
+}
+
+/** Below this many parameters rounding activations costs more in answers than it saves in time. */
+const roundingFrom = 100e6
 
 /** Rows of a pass and of logits, as many as one binding holds. */
 function shapeFor(gpu: Gpu, files: ModelFiles, pages: number): RowsShape {
@@ -286,10 +351,9 @@ function contextOf(context: number | undefined): number {
   return context
 }
 
-/** The same seed gives the same text where this is the same: adapter and variants. */
-function fingerprintOf(info: ModelInfo): string {
+function fingerprintOf(info: ModelInfo, variants: string): string {
   const { vendor, architecture, description, f16 }: AdapterInfo = info.adapter
-  const text = [vendor, architecture, description, f16, info.weights, info.id].join('|')
+  const text = [vendor, architecture, description, f16, info.weights, info.id, variants].join('|')
   let hash = 0x811c9dc5
   for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
   return `fp_${(hash >>> 0).toString(16).padStart(8, '0')}`

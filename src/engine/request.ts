@@ -1,6 +1,7 @@
 // A chat request at the door: every field is checked here with a sentence, and trusted inside.
 import type { ChatRequest } from '../api/types.ts'
 import { GlmError } from '../errors.ts'
+import { mostLogprobs } from '../kernels/logprobs.ts'
 import type { GenerationConfig } from '../model/config.ts'
 import type { SamplingSettings } from '../model/rows.ts'
 
@@ -10,11 +11,6 @@ export type GenerationRequest = Omit<ChatRequest, 'messages'> & Partial<Pick<Cha
 /** Fields that OpenAI has and that are not served yet: refused by name rather than ignored, unless they ask for the default. */
 const unserved: Record<string, readonly unknown[]> = {
   n: [undefined, null, 1],
-  logprobs: [undefined, null, false],
-  top_logprobs: [undefined, null, 0],
-  logit_bias: [undefined, null],
-  presence_penalty: [undefined, null, 0],
-  frequency_penalty: [undefined, null, 0],
   response_format: [undefined, null],
   tool_choice: [undefined, null, 'auto', 'none'],
   functions: [undefined, null],
@@ -85,14 +81,43 @@ function ranged(
 }
 
 /** Sampling of a request over the model's own defaults. Without a seed one is drawn. */
-export function samplingOf(request: GenerationRequest, defaults: GenerationConfig): SamplingSettings {
+export function samplingOf(request: GenerationRequest, defaults: GenerationConfig, vocabulary: number): SamplingSettings {
   const seed = ranged(request, 'seed', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, Math.floor(Math.random() * 2 ** 53), true)
   return {
     temperature: ranged(request, 'temperature', 0, 2, defaults.sampled === false ? 0 : (defaults.temperature ?? 1)),
     topK: ranged(request, 'top_k', 0, 2 ** 24, defaults.topK ?? 0, true),
     topP: ranged(request, 'top_p', 0, 1, defaults.topP ?? 1),
     seed: [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0],
+    minP: ranged(request, 'min_p', 0, 1, 0),
+    repetition: ranged(request, 'repetition_penalty', 0.01, 2, defaults.repetition ?? 1),
+    presence: ranged(request, 'presence_penalty', -2, 2, 0),
+    frequency: ranged(request, 'frequency_penalty', -2, 2, 0),
+    bias: biasOf(request, vocabulary),
+    logprobs: logprobsOf(request),
   }
+}
+
+function biasOf({ logit_bias: bias }: GenerationRequest, vocabulary: number): SamplingSettings['bias'] {
+  if (bias === undefined || bias === null) return undefined
+  const entries = typeof bias === 'object' && !Array.isArray(bias) ? Object.entries(bias) : [['', 0] as const]
+  const good = ([token, value]: readonly [string, unknown]) =>
+    /^\d+$/.test(token) && Number(token) < vocabulary && typeof value === 'number' && Math.abs(value) <= 100
+  if (!entries.every(good)) {
+    throw new GlmError(
+      'request_invalid',
+      `logit_bias is ${shown(bias)}; use an object from token ids below ${vocabulary} to numbers from -100 to 100.`,
+    )
+  }
+  return entries.map(([token, value]) => [Number(token), value])
+}
+
+function logprobsOf(request: GenerationRequest): number | undefined {
+  const { logprobs } = request
+  if (logprobs !== undefined && logprobs !== null && typeof logprobs !== 'boolean')
+    throw new GlmError('request_invalid', `logprobs is ${shown(logprobs)}; use true or false.`)
+  const top = ranged(request, 'top_logprobs', 0, mostLogprobs, 0, true)
+  if (top > 0 && !logprobs) throw new GlmError('request_invalid', `top_logprobs is ${top} without logprobs; set logprobs to true.`)
+  return logprobs ? top : undefined
 }
 
 export function maxTokensOf(request: GenerationRequest, room: number): number {

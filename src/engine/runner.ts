@@ -1,4 +1,6 @@
 // Plays the decoder's recordings: prefill in chunks, decode in bursts of tokens that feed themselves. Nothing is created per token but the encoder.
+
+import type { KvFormat } from '../api/types.ts'
 import { GlmError } from '../errors.ts'
 import { type Buffers, readBack } from '../gpu/buffers.ts'
 import type { Gpu } from '../gpu/device.ts'
@@ -6,7 +8,8 @@ import { play, type Recording } from '../gpu/recorder.ts'
 import { type RowsShape, rowsLayout } from '../kernels/rows.ts'
 import type { Config } from '../model/config.ts'
 import { type Decoder, pageBytes } from '../model/decoder.ts'
-import { type Row, Rows, type SamplingSettings } from '../model/rows.ts'
+import { type Row, Rows } from '../model/rows.ts'
+import { type Drawn, type Ending, endingOf, type Logprobs, readLogprobs, Sampler } from '../model/sampler.ts'
 import type { Pacer } from './pacer.ts'
 
 export interface RunnerOptions {
@@ -15,7 +18,7 @@ export interface RunnerOptions {
   decoder: Decoder
   config: Config
   shape: RowsShape
-  kv: 'f32' | 'f16'
+  kv: KvFormat
   pacer: Pacer
 }
 
@@ -31,10 +34,32 @@ export interface RunnerCounts {
 /** Read-back buffers in rotation: one more than bursts in flight. */
 const stagingBuffers = 3
 
+/** What a submit gave back: the rings of tokens, and of log-probabilities where they were wanted. */
+export class Reading {
+  readonly #words: Uint32Array<ArrayBuffer>
+  readonly #shape: RowsShape
+
+  constructor(words: Uint32Array<ArrayBuffer>, shape: RowsShape) {
+    this.#words = words
+    this.#shape = shape
+  }
+
+  token(slot: number, draw: number): number {
+    return this.#words[slot * this.#shape.ring + (draw % this.#shape.ring)]!
+  }
+
+  logprobs(slot: number, draw: number, count: number): Logprobs {
+    const { slots, ring } = this.#shape
+    return readLogprobs(this.#words.subarray(slots * ring), slot * ring + (draw % ring), count)
+  }
+}
+
 export class Runner {
   readonly counts: RunnerCounts = { submits: 0, dispatches: 0, prefilled: 0, recordings: 0, maps: 0 }
   readonly prefillRows: Rows
   readonly decodeRows: Rows
+  readonly prefillSampler: Sampler
+  readonly decodeSampler: Sampler
   readonly #options: RunnerOptions
   readonly #staging: GPUBuffer[]
   readonly #page: GPUBuffer
@@ -47,7 +72,12 @@ export class Runner {
     const rows = (label: string) => new Rows(shape, buffers.make(label, rowsLayout(shape).words * 4), gpu.device.queue)
     this.prefillRows = rows('prefill rows')
     this.decodeRows = rows('decode rows')
-    this.#staging = Array.from({ length: stagingBuffers }, () => buffers.make('sampled tokens', shape.slots * shape.ring * 4, 'readable'))
+    const sampler = (rows: Rows, slots: number) =>
+      new Sampler({ gpu, buffers, vocabulary: config.vocabulary, logits: options.decoder.logits, rows, slots })
+    this.prefillSampler = sampler(this.prefillRows, 1)
+    this.decodeSampler = sampler(this.decodeRows, shape.slots)
+    const bytes = shape.slots * shape.ring * 4 + this.decodeSampler.recordBytes
+    this.#staging = Array.from({ length: stagingBuffers }, () => buffers.make('sampled tokens', bytes, 'readable'))
   }
 
   /** Compiles and records what every chat needs, so that the first token does not wait for it. */
@@ -57,11 +87,20 @@ export class Runner {
     for (const logits of [0, 1]) await this.recording(this.prefillRows, capacityFor(pacer.rows, shape.rows), logits)
   }
 
-  recording(rows: Rows, capacity: number, logits: number, sampled = logits > 0): Promise<Recording> {
-    const key = `${rows === this.decodeRows} ${capacity} ${logits} ${sampled}`
+  /** Records anew, with the kernel variants now in use; pipelines that are no longer used are let go. */
+  async renew(): Promise<void> {
+    this.#options.decoder.forget()
+    this.#recordings.clear()
+    await this.warm()
+  }
+
+  recording(rows: Rows, capacity: number, logits: number, sampled = logits > 0, far = false, full = false): Promise<Recording> {
+    const kind = rows === this.prefillRows ? 'prefill' : far ? 'decode far' : 'decode'
+    const key = `${kind} ${capacity} ${logits} ${sampled} ${full}`
     let found = this.#recordings.get(key)
     if (!found) {
-      found = this.#options.decoder.record(rows, capacity, logits, sampled)
+      const sampling = sampled ? this.#samplerOf(rows).steps(logits, full) : []
+      found = this.#options.decoder.record(rows, capacity, logits, sampling, kind)
       this.#recordings.set(key, found)
       found.then(
         () => this.counts.recordings++,
@@ -71,72 +110,83 @@ export class Runner {
     return found
   }
 
-  /** Runs prompt rows of one sequence; with `settings`, gives the first token. Slot 0 of the prefill rows is its slot. */
-  async prefill(
-    tokens: readonly number[],
-    start: number,
-    pages: readonly number[],
-    settings?: SamplingSettings,
-    draw = 0,
-  ): Promise<number | undefined> {
+  #samplerOf(rows: Rows): Sampler {
+    return rows === this.prefillRows ? this.prefillSampler : this.decodeSampler
+  }
+
+  /** Runs prompt rows of one sequence; with `drawn`, gives the next token. Slot 0 of the prefill rows is its slot. */
+  async prefill(tokens: readonly number[], start: number, pages: readonly number[], drawn?: Drawn): Promise<Reading | undefined> {
     const rows = tokens.map((token, index): Row => ({ token, position: start + index, slot: 0 }))
     const { prefillRows } = this
     prefillRows.writePages(0, pages)
-    if (settings) prefillRows.writeSlot(0, settings, draw)
-    prefillRows.write(rows, settings ? [rows.length - 1] : [])
-    const recording = await this.recording(prefillRows, capacityFor(rows.length, this.#options.shape.rows), settings ? 1 : 0)
+    if (drawn) this.prefillSampler.write(0, drawn)
+    prefillRows.write(rows, drawn ? [rows.length - 1] : [])
+    const ending = drawn ? endingOf([{ ...drawn, masked: !!drawn.mask }]) : 'plain'
+    const capacity = capacityFor(rows.length, this.#options.shape.rows)
+    const recording = await this.recording(prefillRows, capacity, drawn ? 1 : 0, !!drawn, false, ending !== 'plain')
     this.counts.prefilled += rows.length
     const { pacer, gpu } = this.#options
     const began = pacer.now()
-    const read = settings ? this.#submit(recording, 1, prefillRows) : this.#submit(recording, 1)
+    const read = drawn ? this.#submit(recording, 1, prefillRows, ending) : this.#submit(recording, 1)
     await (read ?? gpu.device.queue.onSubmittedWorkDone())
     pacer.prefilled(rows.length, pacer.now() - began)
-    return read ? (await read)[draw % this.#options.shape.ring] : undefined
+    return read
   }
 
-  /** Runs `tokens` passes over the decode rows; gives the ring of sampled tokens, [slots, ring]. */
-  async decode(rows: number, tokens: number): Promise<Uint32Array> {
+  /** Runs `tokens` passes over the decode rows, `far` where one of them is past the first stretch of attention. */
+  async decode(rows: number, tokens: number, far: boolean, ending: Ending): Promise<Reading> {
     const capacity = capacityFor(rows, this.#options.shape.slots, true)
-    const recording = await this.recording(this.decodeRows, capacity, capacity)
-    return this.#submit(recording, tokens, this.decodeRows)!
+    const recording = await this.recording(this.decodeRows, capacity, capacity, true, far, ending !== 'plain')
+    return this.#submit(recording, tokens, this.decodeRows, ending)!
   }
 
-  /** Logits of every row of a chunk, [rows, vocabulary]: for `score`. */
-  async logits(tokens: readonly number[], start: number, pages: readonly number[]): Promise<Float32Array> {
+  /** Logits of every row of a chunk, [rows, vocabulary]: for `score`, and with the decode rows for tests of what decodes. */
+  async logits(
+    tokens: readonly number[],
+    start: number,
+    pages: readonly number[],
+    rows = this.prefillRows,
+    far = false,
+  ): Promise<Float32Array> {
     const { shape, decoder, gpu, config } = this.#options
-    this.prefillRows.writePages(0, pages)
-    this.prefillRows.write(
+    rows.writePages(0, pages)
+    rows.write(
       tokens.map((token, index) => ({ token, position: start + index, slot: 0 })),
       tokens.map((_, index) => index),
     )
-    const recording = await this.recording(this.prefillRows, capacityFor(tokens.length, shape.logits), shape.logits, false)
+    const decode = rows === this.decodeRows
+    const capacity = capacityFor(tokens.length, shape.logits, decode)
+    const recording = await this.recording(rows, capacity, decode ? capacity : shape.logits, false, far)
     this.#submit(recording, 1)
     return new Float32Array(await readBack(gpu.device, decoder.logits, 0, tokens.length * config.vocabulary * 4))
   }
 
   /** Copies a page of every layer. */
   copyPage(from: number, to: number): void {
-    const { gpu, decoder, config, kv } = this.#options
-    const bytes = pageBytes(config, kv)
+    const { gpu, decoder } = this.#options
     const encoder = gpu.device.createCommandEncoder()
     // WebGPU copies only between two buffers, so a page goes by way of another.
     for (const buffer of decoder.kv) {
-      encoder.copyBufferToBuffer(buffer, from * bytes, this.#page, 0, bytes)
-      encoder.copyBufferToBuffer(this.#page, 0, buffer, to * bytes, bytes)
+      for (const { offset, bytes } of decoder.pageStretches) {
+        encoder.copyBufferToBuffer(buffer, offset + from * bytes, this.#page, 0, bytes)
+        encoder.copyBufferToBuffer(this.#page, 0, buffer, offset + to * bytes, bytes)
+      }
     }
     gpu.device.queue.submit([encoder.finish()])
     this.counts.submits++
   }
 
   /** `times` passes of a recording, in as many submits as the pacer asks for; then, with `rows`, what was sampled. */
-  #submit(recording: Recording, times: number, rows: Rows): Promise<Uint32Array>
+  #submit(recording: Recording, times: number, rows: Rows, ending: Ending): Promise<Reading>
   #submit(recording: Recording, times: number): undefined
-  #submit(recording: Recording, times: number, rows?: Rows): Promise<Uint32Array> | undefined {
+  #submit(recording: Recording, times: number, rows?: Rows, ending?: Ending): Promise<Reading> | undefined {
     const { gpu, pacer, shape } = this.#options
     const slices = pacer.slices
     const staging = rows && this.#staging.pop()
     if (rows && !staging)
       throw new GlmError('internal', 'More bursts are in flight than there are buffers to read them; please report this.')
+    const records = rows && ending === 'logprobs' ? this.#samplerOf(rows) : undefined
+    const tokenBytes = shape.slots * shape.ring * 4
     // One stretch of `times` recordings end to end, cut into as many submits as there are slices in all.
     const submits = slices === 1 ? 1 : slices * times
     for (let submit = 0; submit < submits; submit++) {
@@ -151,22 +201,24 @@ export class Runner {
         index += end - start
       }
       pass.end()
-      if (rows && staging && submit === submits - 1)
-        encoder.copyBufferToBuffer(rows.buffer, rows.layout.ring * 4, staging, 0, shape.slots * shape.ring * 4)
+      if (rows && staging && submit === submits - 1) {
+        encoder.copyBufferToBuffer(rows.buffer, rows.layout.ring * 4, staging, 0, tokenBytes)
+        if (records) encoder.copyBufferToBuffer(records.records, 0, staging, tokenBytes, records.recordBytes)
+      }
       gpu.device.queue.submit([encoder.finish()])
       this.counts.submits++
       this.counts.dispatches += to - from
     }
-    return rows && staging && this.#read(staging, shape.slots * shape.ring)
+    return rows && staging && this.#read(staging, tokenBytes + (records?.recordBytes ?? 0))
   }
 
-  async #read(staging: GPUBuffer, words: number): Promise<Uint32Array> {
+  async #read(staging: GPUBuffer, bytes: number): Promise<Reading> {
     this.counts.maps++
-    await staging.mapAsync(GPUMapMode.READ, 0, words * 4)
-    const copy = new Uint32Array(staging.getMappedRange(0, words * 4).slice(0))
+    await staging.mapAsync(GPUMapMode.READ, 0, bytes)
+    const copy = new Uint32Array(staging.getMappedRange(0, bytes).slice(0))
     staging.unmap()
     this.#staging.push(staging)
-    return copy
+    return new Reading(copy, this.#options.shape)
   }
 }
 

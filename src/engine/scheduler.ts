@@ -1,10 +1,12 @@
 // Who gets rows: prompts go in by chunks, in turns with decode bursts over every sequence that is answering.
 import { asGlmError, GlmError } from '../errors.ts'
+import { stretch } from '../kernels/attention.ts'
 import { pageSize } from '../kernels/rows.ts'
 import type { Row } from '../model/rows.ts'
+import { type Drawn, endingOf } from '../model/sampler.ts'
 import type { Pacer } from './pacer.ts'
 import type { Pages } from './pages.ts'
-import type { Runner } from './runner.ts'
+import type { Reading, Runner } from './runner.ts'
 import type { Generation, Sequence } from './sequence.ts'
 
 export interface SchedulerOptions {
@@ -129,7 +131,7 @@ export class Scheduler {
   async #prefill(sequence: Sequence): Promise<void> {
     const { pacer, pages, runner } = this.#options
     if (this.#aborted(sequence)) return
-    const { prompt, sampling } = sequence.generation
+    const { prompt } = sequence.generation
     const chunk = prompt.slice(sequence.valid, sequence.valid + pacer.rows)
     const end = sequence.valid + chunk.length
     if (!pages.grow(sequence.pages, end + 1)) {
@@ -140,13 +142,15 @@ export class Scheduler {
     }
     const last = end === prompt.length
     const ids = sequence.pages.map(({ id }) => id)
-    const token = await runner.prefill(chunk, sequence.valid, ids, last ? sampling : undefined)
+    const drawn = last ? this.#drawn(sequence) : undefined
+    if (last && !drawn) return
+    const reading = await runner.prefill(chunk, sequence.valid, ids, drawn)
     sequence.valid = end
     sequence.scheduled = end
     pages.share(sequence.pages, prompt.slice(0, end))
     if (!last || sequence.state === 'done') return
     sequence.state = 'decode'
-    this.#deliver(sequence, token!)
+    this.#deliver(sequence, reading!, 0, drawn!.generated)
   }
 
   /** Gives a prompt's pages back and lets it start again when others are done. */
@@ -161,27 +165,33 @@ export class Scheduler {
     const { runner, depth, pacer } = this.#options
     const group = this.#in('decode')
     this.#writeRows(group)
-    const flights: { tokens: number; read: Promise<Uint32Array>; began: number; draws: number[] }[] = []
+    const asked = group.map(({ generation }) => ({ settings: generation.sampling, masked: generation.mask !== undefined }))
+    const ending = endingOf(asked)
+    // A mask needs the token before it: nothing is in flight ahead of it.
+    const masked = asked.some((one) => one.masked)
+    if (!masked) this.#writeDraws(group)
+    const flights: { tokens: number; read: Promise<Reading>; began: number; draws: number[] }[] = []
     let going = true
     while (going || flights.length > 0) {
-      while (going && flights.length < depth) {
-        const tokens = this.#burst(group)
-        if (tokens === 0) {
+      while (going && flights.length < (masked ? 1 : depth)) {
+        const tokens = this.#burst(group, masked ? 1 : pacer.tokens)
+        if (tokens === 0 || (masked && !this.#writeDraws(group))) {
           going = false
           break
         }
         const draws = group.map((sequence) => sequence.scheduled - sequence.generation.prompt.length + 1)
-        const read = runner.decode(group.length, tokens)
+        const far = group.some(({ scheduled }) => scheduled + tokens > stretch)
+        const read = runner.decode(group.length, tokens, far, ending)
         read.catch(() => {}) // awaited below; without this one behind a failed one would count as unhandled
         flights.push({ tokens, read, began: pacer.now(), draws })
         for (const sequence of group) sequence.scheduled += tokens
       }
       const flight = flights.shift()
       if (!flight) break
-      const ring = await flight.read
+      const reading = await flight.read
       // With others still in flight the wait was shorter than the work: only a lone flight tells a time.
       if (flights.length === 0) pacer.decoded(flight.tokens, pacer.now() - flight.began)
-      for (const [index, sequence] of group.entries()) this.#take(sequence, ring, flight.draws[index]!, flight.tokens)
+      for (const [index, sequence] of group.entries()) this.#take(sequence, reading, flight.draws[index]!, flight.tokens)
       const changed = group.some((sequence) => sequence.state !== 'decode' || sequence.generation.signal?.aborted)
       if (changed || this.#in('prefill').length > 0 || this.#in('waiting').length > 0) going = false
     }
@@ -192,7 +202,6 @@ export class Scheduler {
     const { decodeRows } = this.#options.runner
     const rows: Row[] = group.map(({ tokens, slot }) => ({ token: tokens.at(-1)!, position: tokens.length - 1, slot }))
     for (const sequence of group) {
-      decodeRows.writeSlot(sequence.slot, sequence.generation.sampling, sequence.generated)
       decodeRows.writePages(
         sequence.slot,
         sequence.pages.map(({ id }) => id),
@@ -204,10 +213,30 @@ export class Scheduler {
     )
   }
 
-  /** How many tokens the next submit makes for everyone; pages are appended ahead of it. 0 when someone cannot go on. */
-  #burst(group: readonly Sequence[]): number {
-    const { pacer, context, pages, runner, ring } = this.#options
-    let tokens = Math.min(pacer.tokens, Math.floor(ring / 4))
+  /** Tells the GPU how each slot draws; false when a mask failed. */
+  #writeDraws(group: readonly Sequence[]): boolean {
+    for (const sequence of group) {
+      const drawn = this.#drawn(sequence)
+      if (!drawn) return false
+      this.#options.runner.decodeSampler.write(sequence.slot, drawn)
+    }
+    return true
+  }
+
+  #drawn(sequence: Sequence): Drawn | undefined {
+    const { generation, tokens, generated } = sequence
+    try {
+      return { settings: generation.sampling, tokens, generated, mask: generation.mask?.(tokens.slice(generation.prompt.length)) }
+    } catch (error) {
+      this.#end(sequence, asGlmError(error))
+      return undefined
+    }
+  }
+
+  /** How many tokens the next submit makes for everyone, at most; pages are appended ahead of it. 0 when someone cannot go on. */
+  #burst(group: readonly Sequence[], most: number): number {
+    const { context, pages, runner, ring } = this.#options
+    let tokens = Math.min(most, Math.floor(ring / 4))
     for (const sequence of group) {
       const { maxTokens, prompt } = sequence.generation
       const produced = sequence.scheduled - prompt.length + 1
@@ -233,15 +262,16 @@ export class Scheduler {
     return 0
   }
 
-  #take(sequence: Sequence, ring: Uint32Array, draw: number, tokens: number): void {
+  #take(sequence: Sequence, reading: Reading, draw: number, tokens: number): void {
     for (let index = 0; index < tokens && sequence.state === 'decode'; index++) {
       sequence.valid++
-      this.#deliver(sequence, ring[sequence.slot * this.#options.ring + ((draw + index) % this.#options.ring)]!)
+      this.#deliver(sequence, reading, sequence.slot, draw + index)
     }
   }
 
-  #deliver(sequence: Sequence, token: number): void {
+  #deliver(sequence: Sequence, reading: Reading, slot: number, draw: number): void {
     if (this.#aborted(sequence)) return
+    const token = reading.token(slot, draw)
     if (token === 0xffffffff) {
       this.#end(sequence, new GlmError('weights_invalid', 'The model computed NaN; load it with weights f32, or download it again.'))
       return
@@ -249,9 +279,10 @@ export class Scheduler {
     sequence.tokens.push(token)
     sequence.generated++
     const { generation } = sequence
+    const { logprobs } = generation.sampling
     let goOn = false
     try {
-      goOn = generation.onToken(token)
+      goOn = generation.onToken(token, logprobs === undefined ? undefined : reading.logprobs(slot, draw, logprobs))
     } catch (error) {
       this.#end(sequence, asGlmError(error))
       return

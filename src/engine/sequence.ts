@@ -1,5 +1,6 @@
 // One generation as the scheduler sees it: what is asked, what stands in its pages, and where it is.
 import type { SamplingSettings } from '../model/rows.ts'
+import type { Logprobs } from '../model/sampler.ts'
 import type { Page } from './pages.ts'
 
 export interface Generation {
@@ -7,8 +8,13 @@ export interface Generation {
   sampling: SamplingSettings
   maxTokens: number
   signal?: AbortSignal
-  /** Takes a token; false ends the generation. */
-  onToken: (token: number) => boolean
+  /**
+   * Which tokens the next draw may choose, given the answer so far: one bit each (1: allowed), or undefined for all. Called before each token, so a group
+   * with a mask in it makes one token per submit.
+   */
+  mask?: (answer: readonly number[]) => Uint32Array | undefined
+  /** Takes a token, with its log-probabilities where `sampling` asks for them; false ends the generation. */
+  onToken: (token: number, logprobs?: Logprobs) => boolean
 }
 
 export interface Sequence {

@@ -4,7 +4,7 @@ import type { Gpu } from './device.ts'
 import { link, type ShaderFile } from './shader.ts'
 
 /** Every buffer a kernel can name, with its fixed @binding number. */
-export const slots = { weights: 0, x: 1, y: 2, aux: 3, rope: 4, rows: 5, kv: 6, source: 7, status: 8 } as const
+export const slots = { weights: 0, x: 1, y: 2, aux: 3, rope: 4, rows: 5, kv: 6, source: 7, status: 8, next: 9 } as const
 export type Slot = keyof typeof slots
 
 /** A kernel is a value: files, bindings, constants. Its entry point is always `main`. */
@@ -34,6 +34,10 @@ export class Pipelines {
 
   get size(): number {
     return this.#compiled.size
+  }
+
+  clear(): void {
+    this.#compiled.clear()
   }
 
   get(kernel: Kernel): Promise<Compiled> {

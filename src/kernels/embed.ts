@@ -8,7 +8,7 @@ export function embed(matrix: Matrix, part: MatrixPart, shape: RowsShape, f16: b
   const weights = reader(matrix.format, f16)
   return {
     name: 'embed',
-    files: files('embed', loops(rolled), weights.file, 'rows'),
+    files: files('embed', loops(rolled), ...weights.files, 'rows'),
     f16: weights.f16,
     bindings: { weights: 'read', y: 'write', rows: 'read' },
     constants: {

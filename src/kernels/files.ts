@@ -1,21 +1,39 @@
 // Every WGSL file under the name it has in shaders/, as values to link.
+import adjust from '../../shaders/adjust.wgsl?raw'
 import attention from '../../shaders/attention.wgsl?raw'
+import attentionMerge from '../../shaders/attention_merge.wgsl?raw'
+import dotRolled from '../../shaders/dot/rolled.wgsl?raw'
+import dotUnrolled from '../../shaders/dot/unrolled.wgsl?raw'
+import dot8 from '../../shaders/dot8.wgsl?raw'
 import embed from '../../shaders/embed.wgsl?raw'
+import gemm from '../../shaders/gemm.wgsl?raw'
+import gemm8 from '../../shaders/gemm8.wgsl?raw'
 import half from '../../shaders/half.wgsl?raw'
+import inputDrop from '../../shaders/input/drop.wgsl?raw'
+import inputKeep from '../../shaders/input/keep.wgsl?raw'
 import inputNorm from '../../shaders/input/norm.wgsl?raw'
+import inputPacked from '../../shaders/input/packed.wgsl?raw'
 import inputPlain from '../../shaders/input/plain.wgsl?raw'
+import inputSandwich from '../../shaders/input/sandwich.wgsl?raw'
 import kvF16Read from '../../shaders/kv/f16_read.wgsl?raw'
 import kvF16Write from '../../shaders/kv/f16_write.wgsl?raw'
 import kvF32Read from '../../shaders/kv/f32_read.wgsl?raw'
 import kvF32Write from '../../shaders/kv/f32_write.wgsl?raw'
+import kvQ8Read from '../../shaders/kv/q8_read.wgsl?raw'
+import logprobs from '../../shaders/logprobs.wgsl?raw'
 import loopsRolled from '../../shaders/loops/rolled.wgsl?raw'
 import loopsUnrolled from '../../shaders/loops/unrolled.wgsl?raw'
 import matmul from '../../shaders/matmul.wgsl?raw'
 import norm from '../../shaders/norm.wgsl?raw'
 import outputAdd from '../../shaders/output/add.wgsl?raw'
+import outputPairs from '../../shaders/output/pairs.wgsl?raw'
 import outputQkv from '../../shaders/output/qkv.wgsl?raw'
+import outputQkvQ8 from '../../shaders/output/qkv_q8.wgsl?raw'
+import outputRotate from '../../shaders/output/rotate.wgsl?raw'
 import outputStore from '../../shaders/output/store.wgsl?raw'
 import outputSwiglu from '../../shaders/output/swiglu.wgsl?raw'
+import pack8 from '../../shaders/pack8.wgsl?raw'
+import partials from '../../shaders/partials.wgsl?raw'
 import quantiseFromBf16 from '../../shaders/quantise/from_bf16.wgsl?raw'
 import quantiseFromF16 from '../../shaders/quantise/from_f16.wgsl?raw'
 import quantiseFromF32 from '../../shaders/quantise/from_f32.wgsl?raw'
@@ -24,29 +42,56 @@ import quantiseToF32 from '../../shaders/quantise/to_f32.wgsl?raw'
 import quantiseToQ4 from '../../shaders/quantise/to_q4.wgsl?raw'
 import quantiseToQ8 from '../../shaders/quantise/to_q8.wgsl?raw'
 import quantise from '../../shaders/quantise.wgsl?raw'
+import queriesEight from '../../shaders/queries/eight.wgsl?raw'
+import queriesFour from '../../shaders/queries/four.wgsl?raw'
 import random from '../../shaders/random.wgsl?raw'
 import rowsAll from '../../shaders/rows/all.wgsl?raw'
 import rowsLogits from '../../shaders/rows/logits.wgsl?raw'
 import rows from '../../shaders/rows.wgsl?raw'
 import sample from '../../shaders/sample.wgsl?raw'
+import stream from '../../shaders/stream.wgsl?raw'
+import weightsCoded from '../../shaders/weights/coded.wgsl?raw'
 import weightsDense from '../../shaders/weights/dense.wgsl?raw'
+import weightsEight from '../../shaders/weights/eight.wgsl?raw'
 import weightsHalf from '../../shaders/weights/half.wgsl?raw'
 import weightsQ4 from '../../shaders/weights/q4.wgsl?raw'
 import weightsQ8 from '../../shaders/weights/q8.wgsl?raw'
 import type { ShaderFile } from '../gpu/shader.ts'
 
 const sources = {
+  'weights/coded': weightsCoded,
+  'weights/eight': weightsEight,
+  'output/qkv_q8': outputQkvQ8,
+  'output/rotate': outputRotate,
+  'output/pairs': outputPairs,
+  'input/drop': inputDrop,
+  'input/keep': inputKeep,
+  'input/sandwich': inputSandwich,
+  'dot/rolled': dotRolled,
+  'dot/unrolled': dotUnrolled,
+  dot8,
+  adjust,
   attention,
+  attention_merge: attentionMerge,
+  partials,
+  'queries/eight': queriesEight,
+  'queries/four': queriesFour,
   embed,
+  gemm,
+  gemm8,
   half,
   'input/norm': inputNorm,
+  'input/packed': inputPacked,
   'input/plain': inputPlain,
+  pack8,
   'kv/f16_read': kvF16Read,
   'kv/f16_write': kvF16Write,
   'kv/f32_read': kvF32Read,
   'kv/f32_write': kvF32Write,
+  'kv/q8_read': kvQ8Read,
   'loops/rolled': loopsRolled,
   'loops/unrolled': loopsUnrolled,
+  logprobs,
   matmul,
   norm,
   'output/add': outputAdd,
@@ -66,6 +111,7 @@ const sources = {
   'rows/all': rowsAll,
   'rows/logits': rowsLogits,
   sample,
+  stream,
   'weights/dense': weightsDense,
   'weights/half': weightsHalf,
   'weights/q4': weightsQ4,
@@ -73,6 +119,9 @@ const sources = {
 }
 
 export type ShaderName = keyof typeof sources
+
+/** All of WGSL: a change of it makes what was measured before worthless. */
+export const kernelSources: readonly string[] = Object.values(sources)
 
 export const files = (...names: ShaderName[]): ShaderFile[] => names.map((name) => ({ name: `${name}.wgsl`, source: sources[name] }))
 

@@ -49,10 +49,9 @@ export function splitRows(
   return parts
 }
 
-/** The WGSL file that reads a format, and whether it needs `enable f16`. */
-export function reader(format: Format, f16: boolean): { file: ShaderName; f16: boolean } {
-  if (format === 'q4') return { file: 'weights/q4', f16: false }
-  if (format === 'q8') return { file: 'weights/q8', f16: false }
-  if (format === 'f32') return { file: 'weights/dense', f16: false }
-  return f16 ? { file: 'weights/dense', f16: true } : { file: 'weights/half', f16: false }
+/** The WGSL files that read a format, and whether they need `enable f16`. */
+export function reader(format: Format, f16: boolean): { files: ShaderName[]; f16: boolean } {
+  if (scaled(format)) return { files: ['weights/eight', 'weights/coded', `weights/${format as 'q4' | 'q8'}`], f16: false }
+  const native = format === 'f16' && f16
+  return { files: ['weights/eight', format === 'f32' || native ? 'weights/dense' : 'weights/half'], f16: native }
 }

@@ -2,7 +2,7 @@
 import type { Kernel } from '../gpu/pipeline.ts'
 import { float } from '../gpu/shader.ts'
 import { files } from './files.ts'
-import type { Norm } from './matmul.ts'
+import type { Norm } from './linear.ts'
 import { type RowsShape, rowsConstants } from './rows.ts'
 
 /** h += gamma * x / rms(x). Workgroups: [1, rows]. */

@@ -148,17 +148,21 @@ export interface GenerationConfig {
   temperature?: number
   topK?: number
   topP?: number
+  /** Over 0. */
+  repetition?: number
 }
 
 export function parseGenerationConfig(json: unknown): GenerationConfig {
   const fields = isFields(json) ? json : {}
   const optional = (name: string) => (typeof fields[name] === 'number' ? (fields[name] as number) : undefined)
+  const repetition = optional('repetition_penalty')
   return {
     stopIds: ids(fields.eos_token_id),
     sampled: typeof fields.do_sample === 'boolean' ? fields.do_sample : undefined,
     temperature: optional('temperature'),
     topK: optional('top_k'),
     topP: optional('top_p'),
+    repetition: repetition && repetition > 0 ? repetition : undefined,
   }
 }
 

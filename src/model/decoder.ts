@@ -7,15 +7,21 @@ import type { Buffers } from '../gpu/buffers.ts'
 import type { Gpu } from '../gpu/device.ts'
 import type { Kernel, Pipelines, Slot } from '../gpu/pipeline.ts'
 import { type Dispatch, prepare, type Recording } from '../gpu/recorder.ts'
-import { attention } from '../kernels/attention.ts'
+import { attention, attentionGroups, attentionMerge, mergeGroups, partialsLength, stretches } from '../kernels/attention.ts'
+import { dot8 } from '../kernels/dot8.ts'
 import { embed, embedGroups } from '../kernels/embed.ts'
-import { type MatmulOptions, matmul, matmulGroups, type Norm } from '../kernels/matmul.ts'
+import { gemm, gemmOut } from '../kernels/gemm.ts'
+import { gemm8 } from '../kernels/gemm8.ts'
+import { type KvFormat, type LinearOptions, linearGroups, type Norm } from '../kernels/linear.ts'
+import { matmul, outputsOf } from '../kernels/matmul.ts'
 import type { Matrix } from '../kernels/matrix.ts'
 import { addNorm } from '../kernels/norm.ts'
+import { pack8, packedWords } from '../kernels/pack8.ts'
 import { pageSize, type RowsShape } from '../kernels/rows.ts'
-import { sample } from '../kernels/sample.ts'
+import type { VectorPlan } from '../weights/load.ts'
+import type { Choices } from './choices.ts'
 import type { Config } from './config.ts'
-import { type LayerPlan, vectorOffset } from './layout.ts'
+import { type LayerPlan, postMlpNorm, vectorOffset } from './layout.ts'
 import { ropeTable } from './rope.ts'
 import type { Rows } from './rows.ts'
 
@@ -31,7 +37,8 @@ export interface LayerWeights {
 export interface Weights {
   embed: Matrix
   head: Matrix
-  norm: GPUBuffer
+  /** Norms of the head's kernel. */
+  final: { vectors: readonly VectorPlan[]; aux: GPUBuffer }
   layers: LayerWeights[]
 }
 
@@ -42,14 +49,24 @@ export interface DecoderOptions {
   buffers: Buffers
   pipelines: Pipelines
   /** How keys and values are stored. */
-  kv: 'f32' | 'f16'
+  kv: KvFormat
+  choices: Choices
   /** Pages in the pool of each layer. */
   pages: number
   shape: RowsShape
 }
 
 type Bound = Partial<Record<Slot, GPUBuffer>>
-type Step = { kernel: Kernel; buffers: Bound; groups: readonly [number, number?, number?] }
+/** Rows of one prompt, neighbours in their sequence; or a row of each of several sequences, far where one is past the first stretch of attention. */
+export type PassKind = 'prefill' | 'decode' | 'decode far'
+/** What one pass runs over at most. */
+type Pass = { rows: Rows; capacity: number; kind: PassKind }
+/** Which buffer holds h, and the norm that the raw rows behind it still wait for. */
+type Stream = { at: number; pending?: string | undefined }
+export type Step = { kernel: Kernel; buffers: Bound; groups: readonly [number, number?, number?] }
+
+/** How threads share a tile of gemm8. */
+const prefill8 = { out: 64, across: 4 }
 
 const padded = (width: number) => Math.ceil(width / 32) * 32
 
@@ -57,30 +74,37 @@ const padded = (width: number) => Math.ceil(width / 32) * 32
 export const widestRow = (config: Config): number =>
   Math.max(padded(config.ffn), padded(config.heads * config.headDim), padded(config.hidden))
 
-/** Bytes of keys and values of one page in one layer. */
-export const pageBytes = (config: Config, kv: 'f32' | 'f16'): number =>
-  2 * config.kvHeads * pageSize * config.headDim * (kv === 'f32' ? 4 : 2)
+/** Bytes of keys and values of one page in one layer. q8: a byte each and an f32 scale for 32. */
+export const pageBytes = (config: Config, kv: KvFormat): number =>
+  2 * config.kvHeads * pageSize * config.headDim * { f32: 4, f16: 2, q8: 1.125 }[kv]
 
 export class Decoder {
   readonly logits: GPUBuffer
   readonly kv: GPUBuffer[]
   readonly #options: DecoderOptions
   readonly #rope: GPUBuffer
-  readonly #h: GPUBuffer // [rows, hidden], the residual stream
+  /**
+   * The residual stream, [rows, hidden]. Families with norms behind have two: a kernel reads h and what the one before left unnormed, [h rows][raw rows],
+   * and writes their sum to the other.
+   */
+  readonly #h: readonly GPUBuffer[]
   readonly #q: GPUBuffer // [rows, heads * headDim]
   readonly #attended: GPUBuffer // [rows, heads * headDim]
   readonly #act: GPUBuffer // [rows, ffn]
-  readonly #raw: GPUBuffer // [rows, hidden], before a post-norm
+  readonly #packed: GPUBuffer // [rows], a prompt's activations as 8-bit codes
+  #partials: GPUBuffer | undefined // [slots, stretches, heads, headDim and two sums], once a sequence is that long
 
   constructor(options: DecoderOptions) {
     this.#options = options
     const { config, buffers, shape, pages, kv, gpu } = options
-    const rows = (label: string, width: number) => buffers.make(label, shape.rows * padded(width) * 4)
-    this.#h = rows('h', config.hidden)
+    const rows = (label: string, width: number, times = 1) => buffers.make(label, times * shape.rows * padded(width) * 4)
+    const h = rows('h', config.hidden, config.postNorms ? 2 : 1)
+    this.#h = [h, config.postNorms ? rows('h', config.hidden, 2) : h]
     this.#q = rows('q', config.heads * config.headDim)
     this.#attended = rows('attended', config.heads * config.headDim)
     this.#act = rows('act', config.ffn)
-    this.#raw = config.postNorms ? rows('raw', config.hidden) : this.#h
+    const rounds = options.weights.layers.some(({ qkv }) => options.choices.rounds(qkv))
+    this.#packed = rounds ? buffers.make('packed', packedWords(shape.rows, Math.ceil(widestRow(config) / 32)) * 4) : this.#act
     this.logits = buffers.make('logits', shape.logits * config.vocabulary * 4)
     this.kv = options.weights.layers.map((_, layer) => buffers.make(`kv ${layer}`, pages * pageBytes(config, kv)))
     const table = ropeTable(config, pages * pageSize)
@@ -88,30 +112,39 @@ export class Decoder {
     gpu.device.queue.writeBuffer(this.#rope, 0, table)
   }
 
-  /** The dispatches of one pass over up to `capacity` rows, with logits (and the next token) for up to `logits` of them. */
-  async record(rows: Rows, capacity: number, logits: number, sampled: boolean): Promise<Recording> {
+  /** The dispatches of one pass over up to `capacity` rows, with logits for up to `logits` of them, and then `sampling`. */
+  async record(rows: Rows, capacity: number, logits: number, sampling: readonly Step[], kind: PassKind): Promise<Recording> {
+    const pass = { rows, capacity, kind }
     const { config, weights } = this.#options
+    const stream: Stream = { at: 0 }
     const steps: Step[] = [...this.#embed(rows, capacity)]
-    for (let layer = 0; layer < config.layers; layer++) steps.push(...this.#layer(rows, capacity, layer))
+    for (let layer = 0; layer < config.layers; layer++) steps.push(...this.#layer(pass, stream, layer))
     if (logits > 0) {
-      const norm = { width: config.hidden, eps: config.eps, gamma: 0 }
-      steps.push(
-        ...this.#matmul(
-          rows,
-          logits,
-          {
-            matrix: weights.head,
-            input: norm,
-            output: { kind: 'store', stride: config.vocabulary },
-            rows: 'logits',
-          },
-          { x: this.#h, y: this.logits, aux: weights.norm },
-        ),
-      )
-      if (sampled)
-        steps.push({ kernel: sample(config.vocabulary, rows.shape), buffers: { x: this.logits, rows: rows.buffer }, groups: [logits] })
+      const { vectors, aux } = weights.final
+      const input = this.#norm(stream, vectors, 'model.norm.weight', false)
+      const output = { kind: 'store', stride: config.vocabulary } as const
+      const bound = { x: this.#h[stream.at]!, y: this.logits, aux }
+      steps.push(...this.#matmul({ ...pass, capacity: logits }, { matrix: weights.head, input, output, rows: 'logits' }, bound))
+      steps.push(...sampling)
     }
     return Promise.all(steps.map((step) => this.#prepare(step)))
+  }
+
+  /** Where the parts of a page stand in a layer's pool: in q8 codes come first, of all pages, then scales. */
+  get pageStretches(): { offset: number; bytes: number }[] {
+    const { config, kv, pages } = this.#options
+    const bytes = pageBytes(config, kv)
+    if (kv !== 'q8') return [{ offset: 0, bytes }]
+    const codes = (bytes * 8) / 9
+    return [
+      { offset: 0, bytes: codes },
+      { offset: pages * codes, bytes: bytes - codes },
+    ]
+  }
+
+  /** Lets go of compiled pipelines; recordings keep theirs. */
+  forget(): void {
+    this.#options.pipelines.clear()
   }
 
   async #prepare({ kernel, buffers, groups }: Step): Promise<Dispatch> {
@@ -123,86 +156,154 @@ export class Decoder {
     const { gpu, weights } = this.#options
     return weights.embed.parts.map((part) => ({
       kernel: embed(weights.embed, part, rows.shape, gpu.info.f16, gpu.info.software),
-      buffers: { weights: part.buffer, y: this.#h, rows: rows.buffer },
+      buffers: { weights: part.buffer, y: this.#h[0]!, rows: rows.buffer },
       groups: embedGroups(weights.embed, capacity),
     }))
   }
 
-  #layer(rows: Rows, capacity: number, layer: number): Step[] {
-    const { config, weights, kv } = this.#options
+  #layer(pass: Pass, stream: Stream, layer: number): Step[] {
+    const { config, weights, kv, pages } = this.#options
     const { plan, qkv, o, gateUp, down, aux } = weights.layers[layer]!
     const { heads, kvHeads, headDim, rotary } = config
-    const norm = (name: string): Norm => ({ width: config.hidden, eps: config.eps, gamma: vectorOffset(plan, name)! })
     const stride = padded(heads * headDim)
     const pool = this.kv[layer]!
+    const bias = vectorOffset(plan.vectors, 'q_proj.bias')
     return [
-      ...this.#matmul(
-        rows,
-        capacity,
-        {
-          matrix: qkv,
-          input: norm('input_layernorm.weight'),
-          output: { kind: 'qkv', stride, heads, kvHeads, headDim, rotary, bias: vectorOffset(plan, 'q_proj.bias'), kv },
-        },
-        { x: this.#h, y: this.#q, aux, rope: this.#rope, kv: pool },
-      ),
-      {
-        kernel: attention({ heads, kvHeads, headDim, stride, kv, shape: rows.shape, rolled: this.#options.gpu.info.software }),
-        buffers: { x: this.#q, y: this.#attended, rows: rows.buffer, kv: pool },
-        groups: [heads, capacity],
-      },
-      ...this.#residual(rows, capacity, o, this.#attended, layer, 'post_self_attn_layernorm.weight'),
-      ...this.#matmul(
-        rows,
-        capacity,
-        {
-          matrix: gateUp,
-          input: norm('post_attention_layernorm.weight'),
-          output: { kind: 'swiglu', stride: padded(config.ffn) },
-        },
-        { x: this.#h, y: this.#act, aux },
-      ),
-      ...this.#residual(rows, capacity, down, this.#act, layer, 'post_mlp_layernorm.weight'),
-    ]
-  }
-
-  /** h += W x, or h += norm(W x) in families with norms behind. */
-  #residual(rows: Rows, capacity: number, matrix: Matrix, x: GPUBuffer, layer: number, postNorm: string): Step[] {
-    const { config, weights } = this.#options
-    const stride = padded(config.hidden)
-    if (!config.postNorms)
-      return this.#matmul(rows, capacity, { matrix, input: 'plain', output: { kind: 'add', stride } }, { x, y: this.#h })
-    const { plan, aux } = weights.layers[layer]!
-    const norm = { width: config.hidden, eps: config.eps, gamma: vectorOffset(plan, postNorm)! }
-    return [
-      ...this.#matmul(rows, capacity, { matrix, input: 'plain', output: { kind: 'store', stride } }, { x, y: this.#raw }),
-      { kernel: addNorm(norm, rows.shape), buffers: { x: this.#raw, y: this.#h, aux, rows: rows.buffer }, groups: [1, capacity] },
-    ]
-  }
-
-  /** One dispatch per part of the matrix. */
-  #matmul(
-    rows: Rows,
-    capacity: number,
-    options: Pick<MatmulOptions, 'matrix' | 'input' | 'output'> & { rows?: 'logits' },
-    bound: Bound,
-  ): Step[] {
-    const { gpu } = this.#options
-    const tile = capacity === 1 ? 1 : capacity <= 4 ? 4 : 8
-    const lanes = gpu.info.software ? 1 : Math.min(8, 2 ** Math.ceil(Math.log2(options.matrix.groups)))
-    return options.matrix.parts.map((part) => ({
-      kernel: matmul({
-        ...options,
-        part,
-        tile,
-        lanes,
-        rows: options.rows ?? 'all',
-        shape: rows.shape,
-        f16: gpu.info.f16,
-        rolled: gpu.info.software,
+      ...this.#normed(pass, stream, qkv, plan, 'input_layernorm.weight', {
+        output: { kind: 'qkv', stride, heads, kvHeads, headDim, rotary, bias, kv, pages },
+        bound: { y: this.#q, aux, rope: this.#rope, kv: pool },
       }),
+      ...this.#attend(pass, pool),
+      ...this.#residual(pass, stream, o, this.#attended, layer, `model.layers.${layer}.post_self_attn_layernorm.weight`),
+      ...this.#normed(pass, stream, gateUp, plan, 'post_attention_layernorm.weight', {
+        output: { kind: 'swiglu', stride: padded(config.ffn) },
+        bound: { y: this.#act, aux },
+      }),
+      ...this.#residual(pass, stream, down, this.#act, layer, postMlpNorm(layer)),
+    ]
+  }
+
+  /** Keys and values of a page are read once for the rows of a prompt's tile, and for the query heads that share them. */
+  #attend({ rows, capacity, kind }: Pass, pool: GPUBuffer): Step[] {
+    const { config, kv, pages, gpu } = this.#options
+    const { heads, kvHeads, headDim } = config
+    const split = kind === 'decode far'
+    const tile = kind === 'prefill' ? 8 : 1
+    const options = {
+      heads,
+      kvHeads,
+      headDim,
+      stride: padded(heads * headDim),
+      kv,
+      pages,
+      tile,
+      split,
+      shape: rows.shape,
+      rolled: gpu.info.software,
+    }
+    const buffers = { x: this.#q, rows: rows.buffer, kv: pool }
+    const kernel = attention(options)
+    if (!split) return [{ kernel, buffers: { ...buffers, y: this.#attended }, groups: attentionGroups(options, capacity) }]
+    const { buffers: own, shape } = this.#options
+    this.#partials ??= own.make('partials', partialsLength({ heads, headDim, shape }, shape.slots) * 4)
+    const { x, y } = { x: this.#partials, y: this.#attended }
+    return [
+      { kernel, buffers: { ...buffers, y: x }, groups: attentionGroups(options, capacity, stretches(pages * pageSize)) },
+      { kernel: attentionMerge(options), buffers: { x, y, rows: rows.buffer }, groups: mergeGroups(options, capacity) },
+    ]
+  }
+
+  /** W norm(h), where h may still have to be summed: then the sum goes to the other buffer. */
+  #normed(
+    pass: Pass,
+    stream: Stream,
+    matrix: Matrix,
+    plan: LayerPlan,
+    name: string,
+    to: { output: LinearOptions['output']; bound: Bound },
+  ): Step[] {
+    const input = this.#norm(stream, plan.vectors, name, true)
+    const x = this.#h[stream.at]!
+    if (!stream.pending) return this.#matmul(pass, { matrix, input, output: to.output }, { ...to.bound, x })
+    stream.at = 1 - stream.at
+    stream.pending = undefined
+    return this.#matmul(pass, { matrix, input, output: to.output }, { ...to.bound, x, next: this.#h[stream.at]! })
+  }
+
+  #norm(stream: Stream, vectors: readonly VectorPlan[], name: string, keep: boolean): Norm {
+    const { config, shape } = this.#options
+    const norm: Norm = { width: config.hidden, eps: config.eps, gamma: vectorOffset(vectors, name)! }
+    if (stream.pending) norm.sandwich = { postGamma: vectorOffset(vectors, stream.pending)!, raw: shape.rows * padded(config.hidden), keep }
+    return norm
+  }
+
+  /** h += W x, or h += norm(W x) in families with norms behind: by the kernel that reads h next, or by one of its own. */
+  #residual(pass: Pass, stream: Stream, matrix: Matrix, x: GPUBuffer, layer: number, postNorm: string): Step[] {
+    const { config, weights, choices, shape } = this.#options
+    const stride = padded(config.hidden)
+    const h = this.#h[stream.at]!
+    if (!config.postNorms) return this.#matmul(pass, { matrix, input: 'plain', output: { kind: 'add', stride } }, { x, y: h })
+    if (choices.fused) {
+      stream.pending = postNorm
+      const offset = shape.rows * stride
+      return this.#matmul(pass, { matrix, input: 'plain', output: { kind: 'store', stride, offset } }, { x, y: h })
+    }
+    const { plan, aux } = weights.layers[layer]!
+    const norm = { width: config.hidden, eps: config.eps, gamma: vectorOffset(plan.vectors, postNorm)! }
+    const raw = this.#h[1 - stream.at]!
+    return [
+      ...this.#matmul(pass, { matrix, input: 'plain', output: { kind: 'store', stride } }, { x, y: raw }),
+      {
+        kernel: addNorm(norm, pass.rows.shape),
+        buffers: { x: raw, y: h, aux, rows: pass.rows.buffer },
+        groups: [1, pass.capacity],
+      },
+    ]
+  }
+
+  /** One dispatch per part of the matrix; prompts whose activations are rounded are packed first. */
+  #matmul(pass: Pass, options: Pick<LinearOptions, 'matrix' | 'input' | 'output'> & { rows?: 'logits' }, bound: Bound): Step[] {
+    const { choices, shape } = this.#options
+    const { matrix, input, rows = 'all' as const } = options
+    if (pass.kind !== 'prefill' || rows === 'logits') return this.#few(pass, options, bound)
+    const tile = Math.min(32, Math.max(8, pass.capacity))
+    if (!choices.rounds(matrix)) return this.#parts(pass, options, bound, gemmOut, tile, (own) => gemm({ ...own, tile }))
+    const packing = { groups: matrix.groups, input: input as 'plain' | Norm, rows, shape, rolled: this.#options.gpu.info.software }
+    const { x, aux, next, ...others } = bound
+    const sums = input !== 'plain' && { aux, ...(next ? { next } : {}) }
+    const buffers = { x, y: this.#packed, rows: pass.rows.buffer, ...sums } as Bound
+    const how = { tile, ...prefill8 }
+    return [
+      { kernel: pack8(packing), buffers, groups: [1, pass.capacity] },
+      ...this.#parts(pass, options, { ...others, x: this.#packed, ...(aux ? { aux } : {}) }, how.out, tile, (own) =>
+        gemm8({ ...own, ...how }),
+      ),
+    ]
+  }
+
+  /** Few rows: each weight is read once for up to eight of them. */
+  #few(pass: Pass, options: Pick<LinearOptions, 'matrix' | 'input' | 'output'> & { rows?: 'logits' }, bound: Bound): Step[] {
+    const { kernel, ...how } = this.#options.choices.decode(options.matrix)
+    const tile = pass.capacity === 1 ? 1 : pass.capacity <= 4 ? 4 : 8
+    // Totals of a tile stand in workgroup memory.
+    if (how.threads * tile * how.stripes > 2048) how.stripes = 1
+    const make = kernel === 'dot8' ? dot8 : matmul
+    return this.#parts(pass, options, bound, outputsOf(how), tile, (own) => make({ ...own, tile, ...how }))
+  }
+
+  #parts(
+    { rows, capacity }: Pass,
+    options: Pick<LinearOptions, 'matrix' | 'input' | 'output'> & { rows?: 'logits' },
+    bound: Bound,
+    out: number,
+    tile: number,
+    make: (options: LinearOptions) => Kernel,
+  ): Step[] {
+    const { info } = this.#options.gpu
+    return options.matrix.parts.map((part) => ({
+      kernel: make({ ...options, part, rows: options.rows ?? 'all', shape: rows.shape, f16: info.f16, rolled: info.software }),
       buffers: { ...bound, weights: part.buffer, rows: rows.buffer },
-      groups: matmulGroups(part, capacity, tile, lanes),
+      groups: linearGroups(part, capacity, tile, out),
     }))
   }
 }

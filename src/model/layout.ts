@@ -44,23 +44,25 @@ export function planLayer(config: Config, layer: number): LayerPlan {
       ],
     },
     down: single('down', `${prefix}mlp.down_proj.weight`, hidden, ffn),
-    vectors: planVectors(config, prefix),
+    vectors: planVectors(config, layer),
   }
 }
 
-function planVectors(config: Config, prefix: string): VectorPlan[] {
+function planVectors(config: Config, layer: number): VectorPlan[] {
+  const prefix = `model.layers.${layer}.`
+  const { hidden } = config
   const names: [string, number][] = [
-    ['input_layernorm.weight', config.hidden],
+    [`${prefix}input_layernorm.weight`, hidden],
     // In glm4 this is the norm before the MLP; the ones behind attention and MLP have names of their own.
-    ['post_attention_layernorm.weight', config.hidden],
+    [`${prefix}post_attention_layernorm.weight`, hidden],
   ]
-  if (config.postNorms) names.push(['post_self_attn_layernorm.weight', config.hidden], ['post_mlp_layernorm.weight', config.hidden])
-  const vectors: VectorPlan[] = []
-  let offset = 0
-  for (const [name, length] of names) {
-    vectors.push({ tensor: prefix + name, length, offset })
-    offset += pad(length)
+  if (config.postNorms) {
+    names.push([`${prefix}post_self_attn_layernorm.weight`, hidden], [`${prefix}post_mlp_layernorm.weight`, hidden])
+    // The first kernel of a layer applies the last norm of the layer before.
+    if (layer > 0) names.push([postMlpNorm(layer - 1), hidden])
   }
+  const vectors = sideBySide(names)
+  let offset = auxLength(vectors)
   if (config.qkvBias) {
     for (const name of ['q_proj', 'k_proj', 'v_proj']) {
       const length = (name === 'q_proj' ? config.heads : config.kvHeads) * config.headDim
@@ -72,9 +74,20 @@ function planVectors(config: Config, prefix: string): VectorPlan[] {
   return vectors
 }
 
+export const postMlpNorm = (layer: number): string => `model.layers.${layer}.post_mlp_layernorm.weight`
+
+const sideBySide = (names: [string, number][]): VectorPlan[] => {
+  let offset = 0
+  return names.map(([tensor, length]) => {
+    const at = offset
+    offset += pad(length)
+    return { tensor, length, offset: at }
+  })
+}
+
 /** Where a vector of a layer stands in aux, by the end of its name. */
-export const vectorOffset = (plan: LayerPlan, ending: string): number | undefined =>
-  plan.vectors.find((vector) => vector.tensor.endsWith(ending))?.offset
+export const vectorOffset = (vectors: readonly VectorPlan[], ending: string): number | undefined =>
+  vectors.find((vector) => vector.tensor.endsWith(ending))?.offset
 
 export const auxLength = (vectors: readonly VectorPlan[]): number =>
   pad(Math.max(...vectors.map((vector) => vector.offset + vector.length)))
@@ -83,4 +96,9 @@ export const planEmbedding = (config: Config): MatrixPlan => single('embed', 'mo
 
 export const planHead = (config: Config): MatrixPlan => single('head', 'lm_head.weight', config.vocabulary, config.hidden)
 
-export const finalNorm = (config: Config): VectorPlan => ({ tensor: 'model.norm.weight', length: config.hidden, offset: 0 })
+/** What the head's kernel needs of norms: the final one, and in families with norms behind the last of those. */
+export const planFinal = (config: Config): VectorPlan[] =>
+  sideBySide([
+    ['model.norm.weight', config.hidden],
+    ...(config.postNorms ? [[postMlpNorm(config.layers - 1), config.hidden] as [string, number]] : []),
+  ])

@@ -67,6 +67,7 @@ export class Loader {
   readonly #params: GPUBuffer
   readonly #status: GPUBuffer
   readonly #tensors: string[] = []
+  readonly #waiting: (() => Promise<void>)[] = []
   readonly #chunk: number
   #inFlight = 0
 
@@ -83,8 +84,8 @@ export class Loader {
     return this.#options.checkpoint.tensors.has(tensor)
   }
 
-  /** Loads a matrix in the loader's format, split by rows where it is larger than one binding. */
-  async matrix(plan: MatrixPlan): Promise<Matrix> {
+  /** Makes room for a matrix in the loader's format, split by rows where it is larger than one binding. `fill` brings the values. */
+  matrix(plan: MatrixPlan): Matrix {
     const { buffers, gpu, format } = this.#options
     const parts = splitRows(format, plan.rows, plan.columns, gpu.limits.binding).map(({ offset, rows, bytes }) => ({
       offset,
@@ -94,6 +95,23 @@ export class Loader {
     if (parts.length === 0)
       throw new GlmError('out_of_memory', `Eight rows of ${plan.name} are larger than this GPU binds at once; load with weights q4.`)
     const matrix: Matrix = { name: plan.name, format, rows: plan.rows, columns: plan.columns, groups: Math.ceil(plan.columns / 32), parts }
+    this.#waiting.push(() => this.#fill(matrix, plan))
+    return matrix
+  }
+
+  /** Makes room for vectors (norms, biases) as f32, `length` values together. */
+  vectors(plans: readonly VectorPlan[], length: number): GPUBuffer {
+    const buffer = this.#options.buffers.make('aux', length * 4)
+    this.#waiting.push(() => this.#fillVectors(buffer, plans, length))
+    return buffer
+  }
+
+  /** Reads everything room was made for, in that order. */
+  async fill(): Promise<void> {
+    for (const fill of this.#waiting) await fill()
+  }
+
+  async #fill(matrix: Matrix, plan: MatrixPlan): Promise<void> {
     const chunks = plan.pieces.flatMap((piece) => this.#chunks(piece, plan, matrix))
     let next = chunks[0] && this.#read(chunks[0])
     for (let index = 0; index < chunks.length; index++) {
@@ -102,21 +120,17 @@ export class Loader {
       next?.catch(() => {}) // awaited in the next round; without this an abort in between would count as unhandled
       await this.#encode(chunks[index]!, bytes, matrix)
     }
-    return matrix
   }
 
-  /** Loads vectors (norms, biases) as f32 into one buffer of `length` values. */
-  async vectors(plans: readonly VectorPlan[], length: number): Promise<GPUBuffer> {
-    const { buffers, gpu } = this.#options
+  async #fillVectors(buffer: GPUBuffer, plans: readonly VectorPlan[], length: number): Promise<void> {
+    const { gpu, source, signal, onBytes } = this.#options
     const values = new Float32Array(length)
     for (const plan of plans) {
       const entry = this.#entry(plan.tensor, [plan.length])
-      values.set(decode(entry, await this.#options.source.read(entry.file, entry.start, entry.end, this.#options.signal)), plan.offset)
-      this.#options.onBytes?.(entry.end - entry.start)
+      values.set(decode(entry, await source.read(entry.file, entry.start, entry.end, signal)), plan.offset)
+      onBytes?.(entry.end - entry.start)
     }
-    const buffer = buffers.make('aux', length * 4)
     gpu.device.queue.writeBuffer(buffer, 0, values)
-    return buffer
   }
 
   /** Waits for the GPU, then says which tensor held NaN or infinity, if one did. */

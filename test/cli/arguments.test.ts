@@ -12,6 +12,11 @@ const understood: [string, unknown][] = [
   ['chat --help', { command: 'help', of: 'chat' }],
   ['score m --tokens 1 -h', { command: 'help', of: 'score' }],
   ['--version', { command: 'version' }],
+  ['bench m', { command: 'bench', model: 'm', values: {} }],
+  [
+    'bench m --prompt 32 --gen 8 --rows 4 --context 1e3 --weights f32 --json',
+    { command: 'bench', model: 'm', values: { prompt: 32, gen: 8, rows: 4, context: 1000, weights: 'f32', json: true } },
+  ],
   ['doctor', { command: 'doctor', values: {} }],
   ['doctor m --json --weights q8', { command: 'doctor', model: 'm', values: { json: true, weights: 'q8' } }],
   ['score m --tokens 5,9,2', { command: 'score', model: 'm', values: { tokens: [5, 9, 2] } }],
@@ -27,10 +32,10 @@ const understood: [string, unknown][] = [
 ]
 
 const refused: [string, string][] = [
-  ['frob', '"frob" is not a command; use score, chat or doctor.'],
-  ['help frob', '"frob" is not a command; use score, chat or doctor.'],
-  ['toString', '"toString" is not a command; use score, chat or doctor.'],
-  ['--frob', '"--frob" is not a command; use score, chat or doctor.'],
+  ['frob', '"frob" is not a command; use score, chat, bench or doctor.'],
+  ['help frob', '"frob" is not a command; use score, chat, bench or doctor.'],
+  ['toString', '"toString" is not a command; use score, chat, bench or doctor.'],
+  ['--frob', '"--frob" is not a command; use score, chat, bench or doctor.'],
   ['chat m --frob=1', 'chat has no flag --frob; see `glm-webgpu chat --help`.'],
   ['chat m --constructor 1', 'chat has no flag --constructor; see `glm-webgpu chat --help`.'],
   ['chat m -j', 'chat has no flag -j; see `glm-webgpu chat --help`.'],
@@ -44,6 +49,11 @@ const refused: [string, string][] = [
   ['chat --prompt x', 'chat needs a model: a folder, the address of one, or pocket.'],
   ['chat m n --prompt x', 'chat takes one model, and "n" is left over; put quotes around text with spaces.'],
   ['chat m --prompt x --raw --system y', '--raw and --system exclude each other; give one of them.'],
+  ['bench', 'bench needs a model: a folder, the address of one, or pocket.'],
+  ['bench m --prompt 0', '--prompt is "0"; use a whole number from 1.'],
+  ['bench m --gen many', '--gen is "many"; use a whole number from 1.'],
+  ['bench m --rows 1.5', '--rows is "1.5"; use a whole number from 1.'],
+  ['bench m --context -4', '--context is "-4"; use a whole number from 1.'],
   ['score m', 'score needs --tokens or --text; see `glm-webgpu score --help`.'],
   ['score m --tokens 1 --text x', '--tokens and --text exclude each other; give one of them.'],
   ...['', '1,', '1,,2', 'x', '-1', '1.5', '9007199254740993'].map((ids): [string, string] => [

@@ -4,6 +4,7 @@ import type { ChatRequest } from '../../src/api/types.ts'
 import { checkRequest, maxTokensOf, samplingOf, stopStringsOf } from '../../src/engine/request.ts'
 import { GlmError } from '../../src/errors.ts'
 import type { GenerationConfig } from '../../src/model/config.ts'
+import { asked, asks } from '../../src/model/rows.ts'
 
 const messages = [{ role: 'user', content: 'Hi' }]
 const defaults: GenerationConfig = { stopIds: [], sampled: undefined }
@@ -11,7 +12,7 @@ const defaults: GenerationConfig = { stopIds: [], sampled: undefined }
 /** Everything the engine does with a request before the model sees it. */
 function take(request: unknown): void {
   checkRequest(request as ChatRequest)
-  samplingOf(request as ChatRequest, defaults)
+  samplingOf(request as ChatRequest, defaults, 1000)
   maxTokensOf(request as ChatRequest, 100)
   stopStringsOf(request as ChatRequest)
 }
@@ -38,11 +39,13 @@ describe('every bad field is refused in one sentence that names it', () => {
     ['max_tokens', [0, -1, 1.5, NaN, Infinity, '5', {}]],
     ['stop', ['', [''], [1], 5, {}, Array(17).fill('a'), ['a', null]]],
     ['n', [2, 0, '1', 1n]],
-    ['logprobs', [true]],
-    ['top_logprobs', [3]],
-    ['logit_bias', [{ 5: 1 }]],
-    ['presence_penalty', [0.5]],
-    ['frequency_penalty', [-1]],
+    ['logprobs', ['yes', 1, {}]],
+    ['top_logprobs', [3, -1, 21, 1.5, '3']], // without logprobs
+    ['logit_bias', [{ 5: 101 }, { 5: NaN }, { 5: '1' }, { x: 1 }, { '-1': 1 }, { 1.5: 1 }, { '': 1 }, { 1000: 1 }, [1], 5, 'x']],
+    ['presence_penalty', [-2.1, 3, NaN, '1']],
+    ['frequency_penalty', [-2.1, 3, NaN, {}]],
+    ['repetition_penalty', [0, -1, 2.1, NaN, '1']],
+    ['min_p', [-0.1, 1.1, NaN, '0']],
     ['response_format', [{ type: 'json_object' }]],
     ['tool_choice', ['required', { type: 'function' }]],
     ['functions', [[]]],
@@ -137,18 +140,46 @@ describe('messages', () => {
 describe('defaults', () => {
   it("are the model's, else those of OpenAI; the request goes before both", () => {
     const own: GenerationConfig = { stopIds: [], sampled: true, temperature: 0.8, topK: 20, topP: 0.9 }
-    const bare = (request: object, config: GenerationConfig) => ({ ...samplingOf({ messages: [], ...request }, config), seed: 0 })
-    expect(bare({}, defaults)).toEqual({ temperature: 1, topK: 0, topP: 1, seed: 0 })
-    expect(bare({}, own)).toEqual({ temperature: 0.8, topK: 20, topP: 0.9, seed: 0 })
+    const bare = (request: object, config: GenerationConfig) => ({ ...samplingOf({ messages: [], ...request }, config, 1000), seed: 0 })
+    const none = { seed: 0, minP: 0, repetition: 1, presence: 0, frequency: 0, bias: undefined, logprobs: undefined }
+    expect(bare({}, defaults)).toEqual({ ...none, temperature: 1, topK: 0, topP: 1 })
+    expect(asked(samplingOf({ messages: [] }, defaults, 1000))).toBe(0)
+    expect(bare({}, own)).toEqual({ ...none, temperature: 0.8, topK: 20, topP: 0.9 })
+    expect(bare({}, { ...own, repetition: 1.1 })).toMatchObject({ repetition: 1.1 })
+    expect(bare({ repetition_penalty: 1.3 }, { ...own, repetition: 1.1 })).toMatchObject({ repetition: 1.3 })
     expect(bare({}, { ...own, sampled: false })).toMatchObject({ temperature: 0 })
     expect(bare({ temperature: null, top_k: null, top_p: null, seed: null }, own)).toEqual(bare({}, own))
-    expect(bare({ temperature: 0, top_k: 0, top_p: 0 }, own)).toEqual({ temperature: 0, topK: 0, topP: 0, seed: 0 })
+    expect(bare({ temperature: 0, top_k: 0, top_p: 0 }, own)).toEqual({ ...none, temperature: 0, topK: 0, topP: 0 })
     expect(bare({ temperature: 0.5 }, { ...own, sampled: false })).toMatchObject({ temperature: 0.5 })
+  })
+
+  it('what OpenAI has beside temperature', () => {
+    const request = { presence_penalty: -2, frequency_penalty: 2, min_p: 0.1, logit_bias: { 7: -100, 999: 3.5 }, logprobs: true }
+    const sampling = samplingOf({ messages: [], ...request }, defaults, 1000)
+    expect(sampling).toMatchObject({ presence: -2, frequency: 2, minP: 0.1, logprobs: 0 })
+    expect(sampling.bias).toEqual([
+      [7, -100],
+      [999, 3.5],
+    ])
+    expect(asked(sampling)).toBe(asks.bias | asks.counts | asks.logprobs)
+    expect(samplingOf({ logprobs: true, top_logprobs: 20 }, defaults, 1000).logprobs).toBe(20)
+    expect(asked(samplingOf({ logit_bias: {}, min_p: 0.5 }, defaults, 1000))).toBe(0)
   })
 
   it('fields of the default value pass: they ask for nothing', () => {
     expect(() =>
-      take({ messages, n: 1, logprobs: false, presence_penalty: 0, tool_choice: 'auto', stop: null, max_tokens: null, user: 'me' }),
+      take({
+        messages,
+        n: 1,
+        logprobs: false,
+        presence_penalty: 0,
+        top_logprobs: 0,
+        logit_bias: null,
+        tool_choice: 'auto',
+        stop: null,
+        max_tokens: null,
+        user: 'me',
+      }),
     ).not.toThrow()
   })
 
@@ -167,7 +198,7 @@ describe('defaults', () => {
 })
 
 describe('seeds', () => {
-  const pair = (seed: number) => samplingOf({ messages: [], seed }, defaults).seed
+  const pair = (seed: number) => samplingOf({ messages: [], seed }, defaults, 1000).seed
 
   it('of the whole safe range are 64 different bits', () => {
     const { MAX_SAFE_INTEGER: most, MIN_SAFE_INTEGER: least } = Number
@@ -182,7 +213,7 @@ describe('seeds', () => {
   })
 
   it('are drawn where none is given', () => {
-    const drawn = Array.from({ length: 20 }, () => samplingOf({ messages: [] }, defaults).seed.join())
+    const drawn = Array.from({ length: 20 }, () => samplingOf({ messages: [] }, defaults, 1000).seed.join())
     expect(new Set(drawn).size).toBe(20)
   })
 })
@@ -200,6 +231,10 @@ it('throws nothing but sentences, whatever is sent', () => {
     'tools',
     'n',
     'logit_bias',
+    'logprobs',
+    'top_logprobs',
+    'min_p',
+    'repetition_penalty',
     'tool_choice',
   ] as const
   const anything = fc.anything({ withBigInt: true, withNullPrototype: true, withSparseArray: true })

@@ -1,8 +1,11 @@
 // The matmul that makes queries, keys and values: bias, partial rotary embedding, and the right place in the right page.
 import { afterEach, beforeAll, expect, it } from 'vitest'
-import { matmul, matmulGroups } from '../../src/kernels/matmul.ts'
+import { dot8 } from '../../src/kernels/dot8.ts'
+import { linearGroups } from '../../src/kernels/linear.ts'
+import { matmul, outputsOf } from '../../src/kernels/matmul.ts'
 import type { Format } from '../../src/kernels/matrix.ts'
 import { rmsNorm, rope, ropeTable, matmul as twin } from '../reference.ts'
+import { round8 } from './linear.ts'
 import { Bench, expectWanted, numbers, POISON, untouched } from './run.ts'
 
 let bench: Bench
@@ -13,7 +16,7 @@ afterEach(() => bench.clear())
 
 interface Case {
   format: Format
-  kv: 'f32' | 'f16'
+  kv: 'f32' | 'f16' | 'q8'
   bias: boolean
   heads: number
   kvHeads: number
@@ -21,6 +24,7 @@ interface Case {
   partial: number
   tile: number
   lanes: number
+  dot8?: boolean
   cuts?: number[]
 }
 
@@ -39,7 +43,7 @@ const list: [slot: number, position: number][] = [
 ]
 const eps = 1.5625e-7
 
-async function check({ format, kv, bias, heads, kvHeads, headDim, partial, tile, lanes, cuts }: Case): Promise<void> {
+async function check({ format, kv, bias, heads, kvHeads, headDim, partial, tile, lanes, dot8: rounding, cuts }: Case): Promise<void> {
   const k = 70
   const random = numbers(headDim * 10 + heads)
   const n = (heads + 2 * kvHeads) * headDim
@@ -71,7 +75,7 @@ async function check({ format, kv, bias, heads, kvHeads, headDim, partial, tile,
   const angles = new Float32Array(256 * rotary)
   for (const [index, cos] of every.cos.entries()) angles.set([cos, every.sin[index]!], index * 2)
 
-  const normed = rmsNorm(lines, gamma, eps)
+  const normed = rounding ? round8(rmsNorm(lines, gamma, eps), k) : rmsNorm(lines, gamma, eps)
   const projected = twin(stored, normed, k, biases)
   const sizes = twin(stored.map(Math.abs), normed.map(Math.abs), k, biases?.map(Math.abs))
   const { cos, sin } = ropeTable(
@@ -103,7 +107,8 @@ async function check({ format, kv, bias, heads, kvHeads, headDim, partial, tile,
     }
   })
   const y = bench.poisoned('y', wanted.values.length)
-  const kvBuffer = bench.buffer('kv', new Uint32Array(cache.values.length / (kv === 'f16' ? 2 : 1)).fill(POISON))
+  const codes = cache.values.length / { f32: 1, f16: 2, q8: 4 }[kv]
+  const kvBuffer = bench.poisoned('kv', codes + (kv === 'q8' ? cache.values.length / 32 : 0))
   const buffers = {
     x: bench.buffer('x', x),
     y,
@@ -113,25 +118,53 @@ async function check({ format, kv, bias, heads, kvHeads, headDim, partial, tile,
     kv: kvBuffer,
   }
   for (const part of matrix.parts) {
-    const kernel = matmul({
+    const how = { threads: 64, lanes, stripes: 1 }
+    const kernel = (rounding ? dot8 : matmul)({
       matrix,
       part,
       tile,
-      lanes,
+      ...how,
       input: { width: k, eps, gamma: 4 },
       rows: 'all',
-      output: { kind: 'qkv', stride, heads, kvHeads, headDim, rotary, kv, ...(bias ? { bias: 4 + width } : {}) },
+      output: { kind: 'qkv', stride, heads, kvHeads, headDim, rotary, kv, pages: 8, ...(bias ? { bias: 4 + width } : {}) },
       shape,
       f16: false,
       rolled: true,
     })
-    await bench.run(kernel, { ...buffers, weights: part.buffer }, matmulGroups(part, shape.rows, tile, lanes))
+    await bench.run(kernel, { ...buffers, weights: part.buffer }, linearGroups(part, shape.rows, tile, outputsOf(how)))
   }
   expectWanted(await bench.words(y), wanted)
-  expectWanted(await bench.words(kvBuffer), cache, kv)
+  const words = await bench.words(kvBuffer)
+  if (kv === 'q8') expectCodes(words, cache, codes)
+  else expectWanted(words, cache, kv)
+}
+
+/** Codes of 8 bits and their scales, as the values they stand for: within half a step, and untouched wherever nothing was to be written. */
+function expectCodes(words: Uint32Array, { values, bounds }: ReturnType<typeof untouched>, codes: number): void {
+  const bytes = new Int8Array(words.buffer)
+  const scales = new Float32Array(words.buffer, codes * 4)
+  const wrong: string[] = []
+  for (let group = 0; group * 32 < values.length; group++) {
+    const own = values.subarray(group * 32, (group + 1) * 32)
+    const scale = Math.max(...own.map(Math.abs)) / 127
+    if (Number.isNaN(scale)) {
+      if (words[codes + group] !== POISON || words[group * 8] !== POISON) wrong.push(`group ${group} was written`)
+      continue
+    }
+    for (const [index, value] of own.entries()) {
+      const error = Math.abs(bytes[group * 32 + index]! * scales[group]! - value)
+      if (error > scale / 2 + 2 * bounds[group * 32 + index]!) wrong.push(`${group}:${index} is off by ${error}, a step is ${scale}`)
+    }
+    if (Math.max(...bytes.subarray(group * 32, group * 32 + 32).map(Math.abs)) !== 127) wrong.push(`group ${group} does not use its range`)
+  }
+  expect(wrong.slice(0, 8), `${wrong.length} of ${values.length} are wrong`).toEqual([])
 }
 
 const cases: Case[] = [
+  { format: 'q4', kv: 'q8', bias: true, heads: 4, kvHeads: 2, headDim: 32, partial: 0.5, tile: 4, lanes: 2 },
+  { format: 'f16', kv: 'q8', bias: false, heads: 2, kvHeads: 1, headDim: 64, partial: 1, tile: 1, lanes: 1, cuts: [64, 160] },
+  { format: 'q8', kv: 'q8', bias: true, heads: 2, kvHeads: 2, headDim: 32, partial: 1, tile: 8, lanes: 1, dot8: true },
+  { format: 'q4', kv: 'f16', bias: true, heads: 2, kvHeads: 1, headDim: 64, partial: 1, tile: 1, lanes: 2, dot8: true },
   { format: 'f32', kv: 'f32', bias: false, heads: 4, kvHeads: 4, headDim: 8, partial: 1, tile: 1, lanes: 1 },
   { format: 'q4', kv: 'f32', bias: true, heads: 4, kvHeads: 2, headDim: 16, partial: 0.5, tile: 4, lanes: 8 },
   { format: 'q8', kv: 'f16', bias: true, heads: 8, kvHeads: 1, headDim: 4, partial: 0.5, tile: 8, lanes: 4 },
@@ -142,7 +175,7 @@ const cases: Case[] = [
 const named = cases.map(
   (one) =>
     [
-      `${one.format}, kv ${one.kv}, ${one.bias ? 'bias' : 'no bias'}, ${one.heads} heads on ${one.kvHeads} of ${one.headDim}, rotary ${one.partial}, tile ${one.tile}`,
+      `${one.format}, kv ${one.kv}, ${one.bias ? 'bias' : 'no bias'}, ${one.heads} heads on ${one.kvHeads} of ${one.headDim}, rotary ${one.partial}, tile ${one.tile}${one.dot8 ? ', 8-bit activations' : ''}`,
       one,
     ] as const,
 )

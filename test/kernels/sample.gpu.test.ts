@@ -32,9 +32,12 @@ function undecided(logits: Float32Array, settings: SamplingSettings, draw: numbe
     sum += p
     if (p > 0 && Math.abs(sum - point) < 1e-5) return true
   }
+  const { minP = 0, temperature } = settings
+  const least = Math.max(...logits) + temperature * Math.log(minP)
+  if (logits.some((value) => value !== Math.max(...logits) && Math.abs(value - least) < 1e-5)) return true
   if (settings.topP === 1) return false
   sum = 0
-  for (const p of distribution(logits, { ...settings, topP: 1 })
+  for (const p of distribution(logits, { ...settings, topP: 1, minP: 0 })
     .sort()
     .reverse()) {
     sum += p
@@ -64,7 +67,7 @@ async function check(asked: Asked[], vocabulary: number, steps: number): Promise
   const tokens: number[][] = asked.map(() => [])
   let skipped = 0
   for (let step = 0; step < steps; step++) {
-    await bench.run(sample(vocabulary, shape), buffers, [shape.logits])
+    await bench.run(sample(vocabulary, shape, bench.gpu.info.software), buffers, [shape.logits])
     const after = await bench.words(rows.buffer)
     const wanted = words.slice()
     asked.forEach((one, index) => {
@@ -101,7 +104,7 @@ const filled = (vocabulary: number, value: number, peaks: Record<number, number>
 }
 
 describe('greedy', () => {
-  it.each([303, 2000, 256, 7])('of %i tokens, in slots and rows of any order, five times', async (vocabulary) => {
+  it.each([1003, 59264, 257, 1])('of %i tokens, in slots and rows of any order, five times', async (vocabulary) => {
     const asked = [5, 0, 3, 1].map((slot, index) => ({
       slot,
       logits: Float32Array.from(numbers(vocabulary + index).array(vocabulary, 3)),
@@ -114,30 +117,30 @@ describe('greedy', () => {
 
   it('ties, negative logits, infinities, first and last', async () => {
     const all = [
-      filled(303, 0),
-      filled(303, -50, { 259: -1, 10: -1 }), // in two threads: the lower index is the later thread's
-      filled(303, -50, { 44: -2, 300: -2 }), // in one thread
-      filled(303, -1e30, { 302: -9e29 }),
-      filled(303, -Infinity, { 77: -3 }),
-      filled(303, -0.5, { 0: -0.25 }),
+      filled(257, 0),
+      filled(257, -50, { 256: -1, 10: -1 }), // in two threads: the lower index is the later thread's
+      filled(257, -50, { 44: -2, 60: -2 }), // in two more
+      filled(257, -1e30, { 256: -9e29 }),
+      filled(257, -Infinity, { 77: -3 }),
+      filled(257, -0.5, { 0: -0.25 }),
     ]
     const { tokens } = await check(
       all.map((logits, slot) => ({ slot, logits, settings: greedy, draw: 0 })),
-      303,
+      257,
       1,
     )
-    expect(tokens.flat()).toEqual([0, 10, 44, 302, 77, 0])
+    expect(tokens.flat()).toEqual([0, 10, 44, 256, 77, 0])
   })
 
   it('logits that are all NaN give no token', async () => {
-    const nan = filled(303, Number.NaN)
+    const nan = filled(257, Number.NaN)
     const asked = [
       { slot: 0, logits: nan, settings: greedy, draw: 0 },
       { slot: 1, logits: nan, settings: { ...greedy, temperature: 1 }, draw: 0 },
       { slot: 2, logits: nan, settings: { ...greedy, temperature: 1, topK: 5, topP: 0.5 }, draw: 0 },
-      { slot: 3, logits: filled(303, 0, { 9: 1 }), settings: greedy, draw: 0 },
+      { slot: 3, logits: filled(257, 0, { 9: 1 }), settings: greedy, draw: 0 },
     ]
-    expect((await check(asked, 303, 1)).tokens.flat()).toEqual([0xffffffff, 0xffffffff, 0xffffffff, 9])
+    expect((await check(asked, 257, 1)).tokens.flat()).toEqual([0xffffffff, 0xffffffff, 0xffffffff, 9])
   })
 })
 
@@ -152,6 +155,10 @@ const settings: Omit<SamplingSettings, 'seed'>[] = [
   { temperature: 3, topK: 0, topP: 0.5 },
   { temperature: 1, topK: 0, topP: 1e-6 },
   { temperature: 2, topK: 40, topP: 0.8 },
+  { temperature: 1, topK: 0, topP: 0 },
+  { temperature: 1, topK: 0, topP: 1, minP: 0.1 },
+  { temperature: 2, topK: 0, topP: 1, minP: 1 },
+  { temperature: 1.5, topK: 100, topP: 0.95, minP: 0.05 },
 ]
 const seeds: [number, number][] = [
   [0, 0],
@@ -164,10 +171,11 @@ const seeds: [number, number][] = [
 const draws = [0, 1, 7, 1000, 0x7ffffff0, 3]
 
 describe.each([
-  ['normal', 2000],
-  ['tied', 303],
+  ['normal', 1003],
+  ['tied', 257],
+  ['normal', 1],
 ] as const)('%s logits', (kind, vocabulary) => {
-  it.each(settings)('temperature $temperature, top k $topK, top p $topP', async (own) => {
+  it.each(settings)('temperature $temperature, top k $topK, top p $topP, min p $minP', async (own) => {
     const asked = seeds.map((seed, slot) => {
       const logits = Float32Array.from(numbers(vocabulary + slot).array(vocabulary, 2), (value) =>
         kind === 'tied' ? Math.round(value) : value,
@@ -175,5 +183,55 @@ describe.each([
       return { slot, logits, settings: { ...own, seed }, draw: draws[slot]! }
     })
     expect((await check(asked, vocabulary, 4)).skipped).toBeLessThanOrEqual(2) // of 24
+  })
+})
+
+it.each([settings[1]!, settings[9]!, settings[13]!])('a whole vocabulary: $temperature, $topK, $topP, $minP', async (own) => {
+  const logits = Float32Array.from(numbers(9).array(59264, 2.5))
+  const asked = seeds.slice(0, 2).map((seed, slot) => ({ slot, logits, settings: { ...own, seed }, draw: draws[slot]! }))
+  expect((await check(asked, 59264, 2)).skipped).toBeLessThanOrEqual(1)
+})
+
+it('all but one are masked out, whatever the settings', async () => {
+  const logits = filled(257, -3e38, { 200: -7 })
+  const all = [greedy, { ...greedy, temperature: 2 }, { ...greedy, temperature: 0.01, topK: 5, topP: 0.5, minP: 0.5 }]
+  const { tokens } = await check(
+    all.map((settings, slot) => ({ slot, logits, settings, draw: 0 })),
+    257,
+    2,
+  )
+  expect(tokens.flat()).toEqual(Array(6).fill(200))
+})
+
+describe('many draws follow the distribution', () => {
+  const many = { rows: 32, logits: 32, slots: 32, pages: 1, ring: 32 }
+  it.each([
+    { temperature: 1, topK: 0, topP: 1 },
+    { temperature: 1.3, topK: 9, topP: 0.9, minP: 0.05 },
+  ])('$temperature, $topK, $topP, $minP', async (own) => {
+    const logits = Float32Array.from(numbers(5).array(13, 1.2))
+    const rows = bench.rows(many)
+    const slots = Array.from({ length: many.slots }, (_, slot) => slot)
+    for (const slot of slots) rows.writeSlot(slot, { ...own, seed: [slot * 7919, slot] })
+    rows.write(
+      slots.map((slot) => ({ token: 0, position: 0, slot })),
+      slots,
+    )
+    const x = bench.buffer(
+      'logits',
+      Float32Array.from({ length: many.logits * 13 }, (_, index) => logits[index % 13]!),
+    )
+    const kernel = sample(13, many, bench.gpu.info.software)
+    for (let draw = 0; draw < many.ring; draw++) await bench.run(kernel, { x, rows: rows.buffer }, [many.logits])
+    const ring = (await bench.words(rows.buffer)).subarray(rowsLayout(many).ring)
+    const wanted = distribution(logits, own)
+    let chi = 0
+    const draws = many.slots * many.ring
+    for (const [token, p] of wanted.entries()) {
+      const seen = ring.subarray(0, draws).filter((one) => one === token).length
+      if (p === 0) expect(seen, `token ${token}`).toBe(0)
+      else chi += (seen - p * draws) ** 2 / (p * draws)
+    }
+    expect(chi).toBeLessThan(33) // 12 degrees of freedom or fewer: one in a thousand
   })
 })

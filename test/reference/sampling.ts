@@ -1,4 +1,4 @@
-// The f64 twin of sampling: the distribution after temperature, top-k and top-p, and the random numbers, exact in u32.
+// The f64 twin of sampling: what a request asks of the logits, the distribution after temperature and cuts, and the random numbers, exact in u32.
 import { softmax, type Values } from './kernels.ts'
 
 /** The index of the largest logit, the lowest such index when several are equal. */
@@ -12,14 +12,48 @@ export interface SampleSettings {
   temperature: number // 0: argmax
   topK?: number // 0 or absent: all
   topP?: number // 1 or absent: all
+  minP?: number // 0 or absent: all
+}
+
+export interface Adjustments {
+  bias?: Values
+  /** Per token: whether it stands in the prompt, and how often in the answer. */
+  prompt?: ReadonlySet<number>
+  answer?: ReadonlyMap<number, number>
+  repetition?: number
+  presence?: number
+  frequency?: number
+  /** Whether a token may be chosen. */
+  allowed?: (token: number) => boolean
+}
+
+/** Logits as they are sampled from: bias, then penalties, then the mask (-3e38). */
+export function adjusted(logits: Values, asked: Adjustments): Float64Array {
+  const { bias, prompt, answer, repetition = 1, presence = 0, frequency = 0, allowed } = asked
+  return Float64Array.from(logits, (logit, token) => {
+    if (allowed?.(token) === false) return Math.fround(-3e38)
+    let value = logit + (bias?.[token] ?? 0)
+    const times = answer?.get(token) ?? 0
+    if (prompt?.has(token) || times > 0) value = value > 0 ? value / repetition : value * repetition
+    return value - (times > 0 ? presence : 0) - times * frequency
+  })
+}
+
+/** log(softmax(logits)). */
+export function logSoftmax(logits: Values): Float64Array {
+  const top = logits[argmax(logits)]!
+  let sum = 0
+  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - top)
+  return Float64Array.from(logits, (value) => value - top - Math.log(sum))
 }
 
 /**
- * softmax(logits / temperature), then top-k, then top-p of what top-k left, renormalised; temperature 0: 1 at the argmax.
- * Both cuts are thresholds on the logit, so whatever equals the last kept one is kept too:
- * top-k's is the k-th largest logit, top-p's the first logit in falling order at which the sum reaches topP * (sum of the top-k).
+ * softmax(logits / temperature), then top-k, then top-p of what top-k left, then min-p, renormalised; temperature 0: 1 at the argmax.
+ * Cuts are thresholds on the logit, so whatever equals the last kept one is kept too:
+ * top-k's is the k-th largest logit, top-p's the first logit in falling order at which the sum reaches topP * (sum of the top-k),
+ * min-p's the logit that is minP times as likely as the largest.
  */
-export function distribution(logits: Values, { temperature, topK = 0, topP = 1 }: SampleSettings): Float64Array {
+export function distribution(logits: Values, { temperature, topK = 0, topP = 1, minP = 0 }: SampleSettings): Float64Array {
   if (temperature === 0) {
     const one = new Float64Array(logits.length)
     one[argmax(logits)] = 1
@@ -39,6 +73,7 @@ export function distribution(logits: Values, { temperature, topK = 0, topP = 1 }
       if (sum >= topP * total) break
     }
   }
+  if (minP > 0) cut = Math.max(cut, logits[falling[0]!]! + temperature * Math.log(minP))
   const kept = all.map((p, i) => (logits[i]! >= cut ? p : 0))
   let total = 0
   for (const p of kept) total += p

@@ -1,0 +1,2 @@
+import type { Job } from './types.mjs'
+export function benchArguments(job: Job, model: string): string[]

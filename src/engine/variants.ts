@@ -1,0 +1,81 @@
+// The kernel variants in use: what the tuner kept from earlier loads, else what is known of the adapter; and what it finds while nobody asks.
+import type { Gpu } from '../gpu/device.ts'
+import { readTuned, type TunedStore, tunedKey, tunedStore } from '../gpu/tuned.ts'
+import { tune } from '../gpu/tuner.ts'
+import { kernelSources } from '../kernels/files.ts'
+import type { Matrix } from '../kernels/matrix.ts'
+import { type Choice, type Choices, choiceId, parseChoice, shapeKey, untuned, untunedRounds } from '../model/choices.ts'
+import type { Weights } from '../model/decoder.ts'
+import { Tuning } from './tuning.ts'
+
+export interface VariantsOptions {
+  gpu: Gpu
+  /** Whether activations may be rounded to 8 bits. */
+  rounding: boolean
+  /** Variants that a test wants to see. */
+  choose?: Partial<Choices> | undefined
+  store?: TunedStore | undefined
+}
+
+export class Variants implements Choices {
+  readonly fused: boolean
+  readonly #options: VariantsOptions
+  readonly #store: TunedStore
+  readonly #key: string
+  readonly #won = new Map<string, Choice>()
+
+  private constructor(options: VariantsOptions, store: TunedStore, key: string) {
+    this.#options = options
+    this.#store = store
+    this.#key = key
+    this.fused = options.choose?.fused ?? true
+  }
+
+  static async open(options: VariantsOptions): Promise<Variants> {
+    const store = options.store ?? tunedStore()
+    const key = `${await tunedKey(options.gpu, kernelSources)}${options.rounding ? '|rounding' : ''}`
+    const variants = new Variants(options, store, key)
+    if (!options.gpu.info.software) {
+      const { tasks } = await readTuned(store, key)
+      variants.#adopt(Object.fromEntries(Object.entries(tasks).map(([shape, { best }]) => [shape, best])))
+    }
+    return variants
+  }
+
+  decode(matrix: Matrix): Choice {
+    const { gpu, rounding, choose } = this.#options
+    return choose?.decode?.(matrix) ?? this.#won.get(shapeKey(matrix)) ?? untuned(matrix, gpu.info, rounding)
+  }
+
+  rounds(matrix: Matrix): boolean {
+    const { gpu, rounding, choose } = this.#options
+    return choose?.rounds?.(matrix) ?? untunedRounds(matrix, gpu.info, rounding)
+  }
+
+  /** Names what is in use: the same text comes from the same seed where this is the same. */
+  get id(): string {
+    const won = [...this.#won].map(([shape, choice]) => `${shape} ${choiceId(choice)}`)
+    return [this.fused, this.#options.rounding, ...won.sort()].join('|')
+  }
+
+  /** Measures for `budget` milliseconds at most, between generations; true when a better variant is to be used from now on. */
+  async tune(weights: Weights, options: { budget: number; idle: () => Promise<void>; signal: AbortSignal }): Promise<boolean> {
+    const { gpu, rounding } = this.#options
+    if (gpu.info.software) return false
+    const tuning = new Tuning(gpu, weights, this, rounding)
+    try {
+      const won = await tune(tuning.tasks, { ...options, device: gpu.device, info: gpu.info, store: this.#store, key: this.#key })
+      this.#adopt(won)
+      return Object.keys(won).length > 0
+    } finally {
+      tuning.close()
+    }
+  }
+
+  #adopt(won: Record<string, string>): void {
+    for (const [shape, id] of Object.entries(won)) {
+      const choice = parseChoice(id)
+      if (choice && (this.#options.rounding || choice.kernel !== 'dot8')) this.#won.set(shape, choice)
+    }
+  }
+}

@@ -1,0 +1,45 @@
+// The first rows of a matrix as the format keeps them, on the host: what a kernel's answer is checked against.
+import { readBack } from '../gpu/buffers.ts'
+import { type Matrix, scaled, scalesAt } from './matrix.ts'
+
+const halves = new DataView(new ArrayBuffer(4))
+
+/** The value of f16 bits; infinities and NaN do not occur in weights. */
+function half(bits: number): number {
+  const exponent = (bits >> 10) & 31
+  if (exponent === 0) return (bits & 0x8000 ? -1 : 1) * (bits & 1023) * 2 ** -24
+  halves.setUint32(0, ((bits & 0x8000) << 16) | ((exponent + 112) << 23) | ((bits & 1023) << 13))
+  return halves.getFloat32(0)
+}
+
+const words = { f32: 32, f16: 16, q8: 8, q4: 4 }
+
+/** [count, groups * 32]; `count` is a multiple of 8. */
+export async function unpackRows(device: GPUDevice, { format, groups, parts }: Matrix, count: number): Promise<Float64Array> {
+  const { buffer, rows } = parts[0]!
+  const perRow = words[format]
+  const codes = new DataView(await readBack(device, buffer, 0, count * groups * perRow * 4))
+  const scales = scaled(format)
+    ? new Uint16Array(await readBack(device, buffer, scalesAt(format, groups, rows) * 16, count * groups * 2))
+    : undefined
+  // Vectors of eight rows stand side by side: of 4 words, but of 2 in f16.
+  const wide = format === 'f16' ? 2 : 4
+  const values = new Float64Array(count * groups * 32)
+  for (let row = 0; row < count; row++) {
+    for (let column = 0; column < groups * 32; column++) {
+      const block = (row >> 3) * groups + (column >> 5)
+      const index = column & 31
+      const word = (index * perRow) >> 5
+      const at = (block * perRow * 8 + Math.floor(word / wide) * wide * 8 + (row & 7) * wide + (word % wide)) * 4
+      const scale = scales ? half(scales[block * 8 + (row & 7)]!) : 1
+      const read = {
+        f32: () => codes.getFloat32(at, true),
+        f16: () => half(codes.getUint16(at + (index & 1) * 2, true)),
+        q8: () => codes.getInt8(at + (index & 3)),
+        q4: () => ((codes.getUint8(at + (index & 3)) >> (index & 4)) & 15) - 8,
+      }[format]
+      values[row * groups * 32 + column] = read() * scale
+    }
+  }
+  return values
+}

@@ -1,0 +1,57 @@
+// Which variant of a kernel serves which matrix: what is known of the adapter decides, until the tuner has measured.
+import type { AdapterInfo } from '../api/types.ts'
+import type { Shape } from '../kernels/matmul.ts'
+import { type Matrix, scaled } from '../kernels/matrix.ts'
+
+/** How a matrix is multiplied where rows are few. `dot8` rounds activations to 8 bits. */
+export interface Choice extends Shape {
+  kernel: 'matmul' | 'dot8'
+}
+
+export interface Choices {
+  /** Few rows: decode. */
+  decode(matrix: Matrix): Choice
+  /** Whether a prompt's activations are rounded to 8 bits. */
+  rounds(matrix: Matrix): boolean
+  /** Norms behind a layer's kernels are applied by the next kernel (5 dispatches a layer) or by kernels of their own (7). */
+  fused: boolean
+}
+
+/** What matrices of one shape share. */
+export const shapeKey = ({ format, rows, columns }: Matrix): string => `${format} ${rows}x${columns}`
+
+/** A choice as one word, and back: what the tuner keeps. */
+export const choiceId = ({ kernel, threads, lanes, stripes }: Choice): string => [kernel, threads, lanes, stripes].join(':')
+
+export function parseChoice(id: string): Choice | undefined {
+  const [kernel, ...numbers] = id.split(':')
+  const [threads, lanes, stripes] = numbers.map(Number)
+  if ((kernel !== 'matmul' && kernel !== 'dot8') || !threads || !lanes || !stripes) return undefined
+  return { kernel, threads, lanes, stripes }
+}
+
+/** More lanes than groups would idle. */
+const within = (lanes: number, matrix: Matrix): number => Math.min(lanes, 2 ** Math.floor(Math.log2(matrix.groups)))
+
+/** Before anything is measured. CPU adapters keep these: barriers and many lanes cost them, integer dot products pay. */
+export function untuned(matrix: Matrix, info: Pick<AdapterInfo, 'software'>, rounding: boolean): Choice {
+  if (info.software)
+    return { kernel: rounding && scaled(matrix.format) ? 'dot8' : 'matmul', threads: 64, lanes: 1, stripes: rounding ? 2 : 1 }
+  const lanes = within(matrix.rows <= 4096 ? 16 : 8, matrix)
+  return { kernel: 'matmul', threads: Math.max(64, lanes * 8), lanes, stripes: 1 }
+}
+
+/** Every variant worth measuring for a matrix. */
+export function candidates(matrix: Matrix, rounding: boolean): Choice[] {
+  const list: Choice[] = []
+  for (const kernel of rounding && scaled(matrix.format) ? (['matmul', 'dot8'] as const) : (['matmul'] as const)) {
+    for (const lanes of new Set([4, 8, 16].map((lanes) => within(lanes, matrix)))) {
+      for (const stripes of [1, 2]) list.push({ kernel, threads: Math.max(64, lanes * 8), lanes, stripes })
+    }
+  }
+  return list
+}
+
+/** Prompts: rounding pays where integer dot products are native; on a GPU that is not known before it is measured. */
+export const untunedRounds = (matrix: Matrix, info: Pick<AdapterInfo, 'software'>, rounding: boolean): boolean =>
+  rounding && info.software && scaled(matrix.format)

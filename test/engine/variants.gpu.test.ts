@@ -1,0 +1,30 @@
+// Every kernel variant against the oracle on Dawn, through the kernels that decode and those of prompts.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { dawn } from '../../src/gpu/dawn.ts'
+import { folderSource } from '../../src/weights/folder.ts'
+import { boundOf, decoded, type Golden, loadVariant, prefilled, variants, worst } from './variants.ts'
+
+const fixtures = fileURLToPath(new URL('../fixtures', import.meta.url))
+let gpu: GPU
+beforeAll(async () => {
+  gpu = await dawn()
+})
+
+describe.each(['glm-grid-q8', 'glm4-grid-q4'])('%s', (name) => {
+  const golden: Golden = JSON.parse(readFileSync(`${fixtures}/goldens/${name}.json`, 'utf8'))
+  const bytes = readFileSync(`${fixtures}/goldens/${name}.f32`)
+  const logits = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)
+  const prompt = golden.prompts[2]!
+
+  it.each(variants.map((variant) => [`variant ${variant.id}`, variant] as const))('%s', async (_, variant) => {
+    const engine = await loadVariant(gpu, folderSource(`${fixtures}/checkpoints/${name}`), variant)
+    const many = await decoded(engine, prompt.ids, [8])
+    expect(worst(many, golden, prompt, logits), 'decoded').toBeLessThan(boundOf(variant))
+    expect(worst(await prefilled(engine, prompt.ids), golden, prompt, logits), 'prefilled').toBeLessThan(boundOf(variant))
+    // A row's bits do not depend on the rows beside it, nor on how attention is split.
+    expect(await decoded(engine, prompt.ids, [1], true)).toEqual(many)
+    await engine.close()
+  })
+})

@@ -1,0 +1,84 @@
+// Every kernel variant the tuner may choose, and those that serve before it has: the oracle's logits through the whole model, on any adapter.
+import { Engine } from '../../src/engine/engine.ts'
+import { pageSize } from '../../src/kernels/rows.ts'
+import { type Choice, candidates, choiceId } from '../../src/model/choices.ts'
+import type { Source } from '../../src/weights/source.ts'
+
+export interface Variant {
+  id: string
+  decode: Choice
+  /** Norms behind a layer's kernels wait for the next kernel. */
+  fused: boolean
+  /** A prompt's activations are rounded. */
+  rounds: boolean
+}
+
+const serving: Choice[] = [
+  { kernel: 'matmul', threads: 64, lanes: 1, stripes: 1 },
+  { kernel: 'dot8', threads: 64, lanes: 1, stripes: 2 },
+  ...candidates({ name: '', format: 'q4', rows: 4096, columns: 4096, groups: 128, parts: [] }, true),
+]
+const plain = serving[0]!
+
+/** Title by variant: scripts/test.mjs looks for these titles, and fails where one passed nowhere. */
+export const variants: Variant[] = [
+  ...serving.map((decode) => ({ id: choiceId(decode), decode, fused: true, rounds: false })),
+  { id: 'norms apart', decode: plain, fused: false, rounds: false },
+  { id: 'gemm8', decode: plain, fused: true, rounds: true },
+]
+
+export interface Golden {
+  vocab: number
+  prompts: { ids: number[]; positions: number[]; offset: number }[]
+}
+
+/** Loads a checkpoint so that every matrix is multiplied by this variant. */
+export const loadVariant = (gpu: GPU, source: Source, { decode, fused, rounds }: Variant): Promise<Engine> =>
+  Engine.load({
+    gpu,
+    source,
+    weights: source.name.includes('q8') ? 'q8' : 'q4',
+    kv: 'f32',
+    context: 512,
+    choose: { decode: () => decode, fused, rounds: () => rounds },
+  })
+
+/** Rounded activations are held to 3e-2, what is exact to 2e-4. */
+export const boundOf = ({ decode, rounds }: Variant): number => (decode.kernel === 'dot8' || rounds ? 3e-2 : 2e-4)
+
+/** Logits of a prompt, [tokens, vocabulary], as `score` makes them: by the kernels of prompts. */
+export async function prefilled(engine: Engine, ids: readonly number[]): Promise<Float32Array> {
+  const all = new Float32Array(ids.length * engine.info.vocabulary)
+  await engine.score(ids, (logits, start) => all.set(logits, start * engine.info.vocabulary))
+  return all
+}
+
+/** The same by the kernels that decode, so many rows at a time; `far`: by attention in stretches. */
+export async function decoded(engine: Engine, ids: readonly number[], rows: readonly number[], far = false): Promise<Float32Array> {
+  const { runner, pages, info } = engine
+  const held: Parameters<typeof pages.grow>[0] = []
+  pages.grow(held, Math.ceil(ids.length / pageSize) * pageSize)
+  const all = new Float32Array(ids.length * info.vocabulary)
+  for (let start = 0, step = 0; start < ids.length; step++) {
+    const chunk = ids.slice(start, start + rows[step % rows.length]!)
+    const own = held.map(({ id }) => id)
+    all.set(await runner.logits(chunk, start, own, runner.decodeRows, far), start * info.vocabulary)
+    start += chunk.length
+  }
+  pages.close(held)
+  return all
+}
+
+/** The worst relative L2 error over the stored positions of a prompt. */
+export function worst(own: Float32Array, { vocab }: Golden, { positions, offset }: Golden['prompts'][number], logits: ArrayBuffer): number {
+  const wanted = new Float32Array(logits, offset, positions.length * vocab)
+  const errors = positions.map((position, row) => {
+    let [difference, norm] = [0, 0]
+    for (let index = 0; index < vocab; index++) {
+      difference += (own[position * vocab + index]! - wanted[row * vocab + index]!) ** 2
+      norm += wanted[row * vocab + index]! ** 2
+    }
+    return Math.sqrt(difference / norm)
+  })
+  return Math.max(...errors)
+}
