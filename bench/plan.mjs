@@ -3,7 +3,7 @@ import { shapeOf } from './shapes.mjs'
 import { ours } from './verdicts.mjs'
 
 /** What `--without` of our command line takes, one at a time. */
-export const choices = ['flight', 'f16', 'dot8', 'subgroups']
+export const choices = ['flight', 'f16', 'dot8']
 
 const isChromium = (adapter) => adapter.startsWith('chromium')
 const hasF16 = (adapter) => adapter === 'chromium-lavapipe' // of the Chromiums; wllama falls back to the CPU without it

@@ -5,6 +5,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rm
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
+import { shortener, strip } from './wgsl.mjs'
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
 
@@ -21,6 +22,7 @@ export const pocketFiles = [
 const entries = [
   { name: 'index', source: 'src/index.ts', target: 'page' },
   { name: 'worker', source: 'src/worker.ts', target: 'page' },
+  { name: 'tools', source: 'src/tools.ts', target: 'page' },
   { name: 'cli', source: 'src/cli.ts', target: 'node' },
 ]
 
@@ -49,7 +51,9 @@ export function isStale(root = repository) {
   const built = statSync(stamp).mtimeMs
   const sources = ['src', 'shaders', 'demo'].flatMap((folder) => files(join(root, folder)))
   const pocket = pocketFiles.map((file) => join(root, 'models/pocket', file))
-  const single = ['package-lock.json', 'tsconfig.json', 'vite.config.ts', 'scripts/build.mjs'].map((file) => join(root, file))
+  const single = ['package-lock.json', 'tsconfig.json', 'vite.config.ts', 'scripts/build.mjs', 'scripts/wgsl.mjs'].map((file) =>
+    join(root, file),
+  )
   return [...sources, ...pocket, ...single].some((file) => existsSync(file) && statSync(file).mtimeMs > built)
 }
 
@@ -62,7 +66,7 @@ async function bundle(root, { name, source, target }) {
     logLevel: 'warn',
     publicDir: false,
     base: './',
-    plugins: [stripShaders(), ...(forNode ? [] : [keepUrls(join(root, 'src'))])],
+    plugins: [stripShaders(root), ...(forNode ? [] : [keepUrls(join(root, 'src'))])],
     ssr: forNode ? { noExternal: true, external: ['webgpu'] } : undefined,
     build: {
       ssr: forNode ? source : undefined,
@@ -83,22 +87,17 @@ async function bundle(root, { name, source, target }) {
   if (forNode) makeExecutable(join(root, 'dist', `${name}.js`))
 }
 
-/** WGSL goes into the bundle without comments and indentation. The language has no strings, so cutting at `//` is safe. */
-export function stripShaders() {
+/** WGSL goes into the bundle as small as it gets (wgsl.mjs). */
+export function stripShaders(root = repository) {
+  const shorten = shortener(join(root, 'shaders'))
   return {
     name: 'strip-shaders',
     enforce: 'pre',
     load(id) {
       if (!id.endsWith('.wgsl?raw')) return undefined
-      return { code: `export default ${JSON.stringify(strip(readFileSync(id.slice(0, -4), 'utf8')))}`, moduleType: 'js' }
+      return { code: `export default ${JSON.stringify(shorten(strip(readFileSync(id.slice(0, -4), 'utf8'))))}`, moduleType: 'js' }
     },
   }
-}
-
-export function strip(wgsl) {
-  const code = wgsl.replace(/\/\*[\s\S]*?\*\//g, ' ').replace(/\/\/.*/g, '')
-  const lines = code.split('\n').map((line) => line.trim())
-  return `${lines.filter((line) => line !== '').join('\n')}\n`
 }
 
 /**
@@ -122,6 +121,8 @@ function keepUrls(sources) {
           .replaceAll(placeholder, 'import.meta.url')
           .replace(/new URL\(`([^`$\\]*)`,\s*import\.meta\.url\)/g, 'new URL("$1",import.meta.url)')
           .replace(/\{type:\s*`module`/g, '{type:"module"')
+          // What the worker fetches by an address it was told: the minifier drops the words that make bundlers leave it alone.
+          .replace(/\bimport\((\w+)\)/g, 'import(/* @vite-ignore */ /* webpackIgnore: true */ $1)')
       }
     },
   }
@@ -165,7 +166,7 @@ async function demo(root) {
 
 function report(dist, log) {
   const sizes = {}
-  for (const name of ['index', 'worker']) {
+  for (const name of ['index', 'worker', 'tools']) {
     const file = join(dist, `${name}.js`)
     if (!existsSync(file)) continue
     sizes[name] = gzipSync(readFileSync(file), { level: 9 }).length

@@ -29,6 +29,19 @@ export function project(name, { env, timeout = 900_000 } = {}) {
   return broken ? { ...counts, failed: 1 } : counts
 }
 
+/** Whether each kernel variant passed in a project: tests named `variant …` say so (test/engine/variants.ts). */
+export function variants(name) {
+  try {
+    const { testResults } = JSON.parse(readFileSync(join(root, `.cache/test/${name}.json`), 'utf8'))
+    const tests = testResults.flatMap((file) => file.assertionResults).filter(({ title }) => title.startsWith('variant '))
+    const passed = new Map()
+    for (const { title, status } of tests) passed.set(title.slice(8), (passed.get(title.slice(8)) ?? true) && status === 'passed')
+    return passed
+  } catch {
+    return new Map()
+  }
+}
+
 function read(report) {
   try {
     const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(readFileSync(report, 'utf8'))

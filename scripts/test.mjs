@@ -5,7 +5,7 @@ import './node-version.mjs'
 import { parseArgs } from 'node:util'
 import { build, isStale } from './build.mjs'
 import { setup } from './setup.mjs'
-import { lint, project, types } from './steps.mjs'
+import { lint, project, types, variants } from './steps.mjs'
 
 /** The projects in order; `needs` names what setup must have found, `built` that dist must be there. */
 const projects = [
@@ -37,6 +37,7 @@ async function main() {
     if (one.adapter) adapters.push({ name: one.name, outcome })
   }
   if (adapters.length > 0) console.log(`adapters: ${adapters.map(({ name, outcome }) => `${name} ${outcome}`).join(', ')}`)
+  if (!only) reportVariants(adapters.map(({ name }) => name))
   const absent = adapters.filter(({ outcome }) => outcome.startsWith('skipped'))
   if (required && absent.length > 0) {
     total.failed += absent.length
@@ -98,6 +99,17 @@ function runProject({ name, needs, built: needsBuild }, found, built) {
     `${name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${Math.round((Date.now() - started) / 1000)} s`,
   )
   return counts.failed > 0 ? 'failed' : counts.passed > 0 ? 'ok' : 'skipped (no test ran)'
+}
+
+/** The matrix of kernel variants and adapters; one that passed nowhere is a failure. */
+function reportVariants(adapters) {
+  const passed = new Map(adapters.map((name) => [name, variants(name)]))
+  const all = [...new Set([...passed.values()].flatMap((own) => [...own.keys()]))]
+  console.log(`kernel variants through the whole model, on ${adapters.join(', ')}:`)
+  for (const id of all)
+    console.log(`  ${id.padEnd(20)} ${adapters.map((name) => (passed.get(name).get(id) ? 'ok' : '-').padEnd(4)).join('')}`)
+  const nowhere = all.filter((id) => !adapters.some((name) => passed.get(name).get(id)))
+  step(`kernel variants that passed nowhere: ${all.length === 0 ? 'all' : nowhere.join(', ')}`, all.length > 0 && nowhere.length === 0)
 }
 
 function report({ index, worker }) {

@@ -43,10 +43,11 @@ fn units(index: u32, key: u32) -> u32 {
   return u32(mass(index) * scale + 0.5);
 }
 
-fn reduce_sum(thread: u32, value: f32) -> f32 {
+// `half`: 128, which no compiler may know.
+fn reduce_sum(thread: u32, value: f32, half: u32) -> f32 {
   workgroupBarrier();
   sums[thread] = value;
-  for (var step = 128u; step > 0u; step /= 2u) {
+  for (var step = half; step > 0u; step /= 2u) {
     workgroupBarrier();
     if (thread < step) { sums[thread] += sums[thread + step]; }
   }
@@ -54,11 +55,11 @@ fn reduce_sum(thread: u32, value: f32) -> f32 {
   return sums[0];
 }
 
-fn reduce_argmax(thread: u32, value: f32, index: u32) -> f32 {
+fn reduce_argmax(thread: u32, value: f32, index: u32, half: u32) -> f32 {
   workgroupBarrier();
   sums[thread] = value;
   indices[thread] = index;
-  for (var step = 128u; step > 0u; step /= 2u) {
+  for (var step = half; step > 0u; step /= 2u) {
     workgroupBarrier();
     if (thread < step) {
       let other = thread + step;
@@ -144,7 +145,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   for (var index = thread; index < VOCABULARY; index += 256u) {
     if (x[base + index] > best) { best = x[base + index]; best_index = index; }
   }
-  top = reduce_argmax(thread, best, best_index);
+  top = reduce_argmax(thread, best, best_index, s.digits * 32u);
   if (thread == 0u) { chosen = indices[0]; }
   let likeliest = workgroupUniformLoad(&chosen);
   if (s.temperature > 0.0 && likeliest != NONE) { draw(thread, s); }
@@ -166,7 +167,7 @@ fn draw(thread: u32, s: Settings) {
   for (var index = thread; index < VOCABULARY; index += 256u) {
     if (key_at(index) >= threshold) { kept += mass(index); }
   }
-  scale = 2147483648.0 / reduce_sum(thread, kept);
+  scale = 2147483648.0 / reduce_sum(thread, kept, s.digits * 32u);
   if (s.top_p < 1.0) { threshold = max(threshold, cut(thread, s.digits, 0u, s.top_p)); }
   threshold = max(threshold, sort_key(top + s.reach));
   // Each thread owns a stretch of the vocabulary; the stretch that holds the drawn point is walked to the token.

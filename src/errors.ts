@@ -42,6 +42,9 @@ export class GlmError extends Error {
 /** Turns whatever was thrown into a `GlmError`; one that already is stays as it is. */
 export function asGlmError(error: unknown, code: GlmErrorCode = 'internal', prefix = ''): GlmError {
   if (error instanceof GlmError) return error
+  // tools.js has a GlmError of its own.
+  const { name, code: known } = (error ?? {}) as GlmError
+  if (name === 'GlmError' && Object.hasOwn(errorCodes, known)) return error as GlmError
   const text = error instanceof Error ? error.message : String(error)
   return new GlmError(code, prefix + text, { cause: error })
 }

@@ -1,7 +1,6 @@
 // The worker: loads an engine and serves it to the page.
 import { type LoadEvents, serve, type WireLoad } from './api/channel.ts'
 import type { Progress } from './api/types.ts'
-import { bench } from './engine/bench.ts'
 import { Engine } from './engine/engine.ts'
 import { GlmError } from './errors.ts'
 import { openGpu } from './gpu/device.ts'
@@ -9,12 +8,22 @@ import { cachedSource } from './weights/cache.ts'
 import { httpSource } from './weights/http.ts'
 
 let engine: Engine | undefined
+/** Where the page found tools.js: bundlers see its address there, and leave this import alone. */
+let tools = ''
+const fetchTools = (): Promise<typeof import('./tools.ts')> => import(/* @vite-ignore */ /* webpackIgnore: true */ tools)
 
 serve({
   async load(options, events, signal) {
     if (engine) throw new GlmError('request_invalid', 'This worker holds a model already; start another one.')
     engine = await load(options, events, signal)
-    return { info: engine.info, fingerprint: engine.fingerprint }
+    tools = options.tools
+    // The model is usable; what tuning finds serves from the next answer on. A failure costs speed only.
+    const loaded = engine
+    if (!loaded.gpu.info.software)
+      fetchTools()
+        .then(({ tuneModel }) => loaded.tune(tuneModel))
+        .catch(() => {})
+    return engine.info
   },
   async chat(request, onPart, signal) {
     if (!engine) throw new GlmError('closed', 'No model is loaded; call loadGlm first.')
@@ -22,7 +31,9 @@ serve({
   },
   async bench(options, onPhase, signal) {
     if (!engine) throw new GlmError('closed', 'No model is loaded; call loadGlm first.')
-    return bench(engine, options, onPhase, signal)
+    const loaded = engine
+    const { bench } = await fetchTools()
+    return bench(loaded, options, onPhase, signal)
   },
   async adapter(powerPreference) {
     const gpu = await openGpu(navigator.gpu, { powerPreference })

@@ -10,8 +10,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const rooms: Record<string, string[]> = {
   index: ['api', 'media', 'model', 'weights'],
   api: ['media', 'model', 'weights'],
-  worker: ['engine', 'text', 'media', 'model', 'weights', 'kernels', 'gpu'],
-  cli: ['engine', 'text', 'media', 'model', 'weights', 'kernels', 'gpu'],
+  worker: ['tools', 'engine', 'text', 'media', 'model', 'weights', 'kernels', 'gpu'],
+  tools: ['engine'],
+  cli: ['tools', 'engine', 'text', 'media', 'model', 'weights', 'kernels', 'gpu'],
   engine: ['text', 'media', 'model', 'weights', 'kernels', 'gpu'],
   text: [],
   media: ['kernels', 'gpu'],

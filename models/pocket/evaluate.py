@@ -56,7 +56,12 @@ def main():
     p.add_argument("--n", type=int, default=100, help="prompts per skill and language")
     p.add_argument("--temperature", type=float, default=0)
     p.add_argument("--write", action="store_true")
+    p.add_argument("--dump", metavar="FILE", help="only writes the prompts, for other engines (test/engine/rounding.gpu.test.ts)")
     args = p.parse_args()
+    if args.dump:
+        every = [c for name, generate, _ in skills.SKILLS for lang in ("en", "zh") for c in cases(name, generate, lang, args.n)]
+        Path(args.dump).write_text(json.dumps(every, ensure_ascii=False), encoding="utf-8")
+        return
     torch.manual_seed(1)
     torch.set_num_threads(2)
     tok = AutoTokenizer.from_pretrained(HERE)

@@ -28,15 +28,12 @@ export interface WireModel {
 
 export type WireLoad = Pick<LoadOptions, 'weights' | 'context' | 'kv' | 'exact' | 'headers' | 'powerPreference' | 'cache' | 'verify'> & {
   model: WireModel
+  /** Address of tools.js. */
+  tools: string
 }
 
 /** Functions and signals do not cross. */
 export type WireBench = Omit<BenchOptions, 'signal' | 'onProgress'>
-
-export interface Loaded {
-  info: ModelInfo
-  fingerprint: string
-}
 
 /** What flows beside a load. */
 export interface LoadEvents {
@@ -46,7 +43,7 @@ export interface LoadEvents {
 
 /** What the worker serves. A port carries what flows beside the call: progress or parts one way, `abort` the other. */
 export interface WorkerSide {
-  load(options: WireLoad, events: LoadEvents, signal: AbortSignal): Promise<Loaded>
+  load(options: WireLoad, events: LoadEvents, signal: AbortSignal): Promise<ModelInfo>
   chat(request: ChatRequest, onPart: (part: Part) => void, signal: AbortSignal): Promise<void>
   bench(options: WireBench, onPhase: (phase: BenchPhase) => void, signal: AbortSignal): Promise<BenchResult>
   adapter(powerPreference?: GPUPowerPreference): Promise<AdapterInfo>
@@ -60,7 +57,7 @@ interface Envelope<T> {
 }
 
 interface Wire {
-  load(options: WireLoad, port: MessagePort): Promise<Envelope<Loaded>>
+  load(options: WireLoad, port: MessagePort): Promise<Envelope<ModelInfo>>
   chat(request: ChatRequest, port: MessagePort): Promise<Envelope<void>>
   bench(options: WireBench, port: MessagePort): Promise<Envelope<BenchResult>>
   adapter(powerPreference?: GPUPowerPreference): Promise<Envelope<AdapterInfo>>
@@ -155,7 +152,7 @@ export class Channel {
     })
   }
 
-  load(options: WireLoad, events: LoadEvents, signal?: AbortSignal): Promise<Loaded> {
+  load(options: WireLoad, events: LoadEvents, signal?: AbortSignal): Promise<ModelInfo> {
     return this.#call(
       (port) => this.#wire.load(options, comlink.transfer(port, [port])),
       (data) => {

@@ -7,13 +7,13 @@ import type { ChatChunk, ChatCompletion, ChatRequest, ChatStream, ChoiceLogprobs
 type Completions = Glm['chat']['completions']
 type Finish = Extract<Part, { type: 'finish' }>
 
-export function createCompletions(channel: Channel, model: { id: string; fingerprint: string }): Completions {
+export function createCompletions(channel: Channel, id: string): Completions {
   async function create(request: ChatRequest, options: RequestOptions = {}): Promise<ChatStream | ChatCompletion> {
     const head = {
       id: `chatcmpl-${crypto.randomUUID()}`,
       created: Math.floor(Date.now() / 1000),
-      model: model.id,
-      system_fingerprint: model.fingerprint,
+      model: id,
+      system_fingerprint: '',
     }
     const parts = new Parts(channel, request, options.signal)
     return request.stream
@@ -38,8 +38,11 @@ function stream(parts: Parts, head: Head, includeUsage: boolean): ChatStream {
     ...(includeUsage ? { usage: null } : {}),
   })
   async function* chunks(): AsyncGenerator<ChatChunk> {
-    yield chunk({ role: 'assistant', content: '' })
     for await (const part of parts) {
+      if (part.type === 'start') {
+        head.system_fingerprint = part.fingerprint
+        yield chunk({ role: 'assistant', content: '' })
+      }
       if (part.type === 'text-delta') yield chunk({ content: part.text }, null, part.logprobs && choiceLogprobs(part.logprobs))
       if (part.type === 'finish') {
         yield { ...chunk({}, part.reason), timings: part.timings, ...(includeUsage ? {} : { usage: part.usage }) }
@@ -58,6 +61,7 @@ async function collect(parts: Parts, head: Head, told: boolean): Promise<ChatCom
   const logprobs: TokenLogprob[] = []
   let finish: Finish | undefined
   for await (const part of parts) {
+    if (part.type === 'start') head.system_fingerprint = part.fingerprint
     if (part.type === 'text-delta') {
       content += part.text
       logprobs.push(...(part.logprobs ?? []))

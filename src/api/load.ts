@@ -23,14 +23,25 @@ export async function loadGlm(model: string, options: LoadOptions = {}): Promise
       onProgress: (progress: Progress) => options.onProgress?.(progress),
       onWarning: (warning: GlmError) => options.onWarning?.(warning),
     }
-    const { info, fingerprint } = await channel.load(
-      { model: source, weights, context, kv, exact, headers, powerPreference, cache, verify },
+    const info = await channel.load(
+      {
+        model: source,
+        tools: new URL('./tools.js', import.meta.url).href,
+        weights,
+        context,
+        kv,
+        exact,
+        headers,
+        powerPreference,
+        cache,
+        verify,
+      },
       events,
       signal,
     )
     return {
       model: info,
-      chat: { completions: createCompletions(channel, { id: model, fingerprint }) },
+      chat: { completions: createCompletions(channel, model) },
       bench: (options = {}) => channel.bench(options),
       close: () => channel.close(),
     }

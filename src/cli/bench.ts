@@ -1,6 +1,8 @@
 // `bench`: how fast a model runs here and what each token costs, as a table and where asked as JSON.
-import type { BenchPhase, BenchResult } from '../api/types.ts'
+import type { BenchPhase, BenchResult, KvFormat } from '../api/types.ts'
 import { benchContext, bench as measure } from '../engine/bench.ts'
+import { tuneModel } from '../engine/tuning.ts'
+import { GlmError } from '../errors.ts'
 import type { Call } from './arguments.ts'
 import { openEngine, type Setting, sourceOf } from './model.ts'
 
@@ -13,13 +15,38 @@ const phases: Record<BenchPhase, string> = {
 
 export async function bench({ model, values }: Call<'bench'>, setting: Setting): Promise<number> {
   const { terminal, signal, home } = setting
-  const { weights, json, ...options } = values
-  const { engine } = await openEngine(sourceOf(model!, home), { weights, context: benchContext(options) }, setting)
+  const { weights, json, kv, without, untuned, ...options } = values
+  const left = leftOut(without)
+  const { engine } = await openEngine(
+    sourceOf(model!, home),
+    {
+      weights,
+      context: benchContext(options),
+      ...(kv === undefined ? {} : { kv: kv as KvFormat }),
+      without: left.has('f16') ? ['shader-f16'] : [],
+      ...(left.has('dot8') ? { dot8: false } : {}),
+      serial: left.has('flight'),
+    },
+    setting,
+  )
+  // No model waits for this in a page; here the figures do.
+  if (!untuned) await engine.tune(tuneModel, tuningTime)
   const result = rounded(await measure(engine, options, (phase) => terminal.log(phases[phase]), signal))
   await engine.close()
   terminal.print(table(result))
   if (json) terminal.print(`${JSON.stringify(result)}\n`)
   return 0
+}
+
+/** Milliseconds for the tuner, enough for every shape of a model. */
+const tuningTime = 60_000
+const parts = ['f16', 'dot8', 'flight']
+
+function leftOut(list = ''): Set<string> {
+  const names = list === '' ? [] : list.split(',')
+  const bad = names.find((name) => !parts.includes(name))
+  if (bad !== undefined) throw new GlmError('request_invalid', `--without names ${JSON.stringify(bad)}; use ${parts.join(', ')}.`)
+  return new Set(names)
 }
 
 /** What stands in the table: the figure, its unit, and what it is. */

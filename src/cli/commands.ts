@@ -91,6 +91,13 @@ export const commands = {
         high: most,
         about: 'positions that are filled before counting begins (default: the prompt)',
       },
+      kv: { kind: 'text', value: 'FORMAT', about: 'keys and values: f16 (default), f32 or q8' },
+      without: {
+        kind: 'text',
+        value: 'LIST',
+        about: 'leaves out f16, dot8 (8-bit activations) or flight (tokens in flight), to see what each brings',
+      },
+      untuned: { kind: 'switch', about: 'measures the variants that serve before the tuner has looked for faster ones' },
       weights,
       json: { kind: 'switch', about: 'prints all of it as a last line of JSON' },
     },

@@ -12,13 +12,13 @@ import type { Source } from '../weights/source.ts'
 import { formatFor, type ModelFiles, planWeights, readModel } from './checkpoint.ts'
 import { shownLogprobs } from './logprobs.ts'
 import { createOutput } from './output.ts'
-import { Pacer } from './pacer.ts'
+import { aims, Pacer } from './pacer.ts'
 import { Pages } from './pages.ts'
 import type { Part } from './parts.ts'
 import { checkRequest, type GenerationRequest, maxTokensOf, samplingOf, stopStringsOf } from './request.ts'
 import { Runner } from './runner.ts'
 import { Scheduler } from './scheduler.ts'
-import { Variants } from './variants.ts'
+import { type TuneRequest, Variants } from './variants.ts'
 
 export interface EngineOptions extends GpuOptions {
   gpu: GPU | undefined
@@ -33,6 +33,8 @@ export interface EngineOptions extends GpuOptions {
   onProgress?: (progress: Pick<Progress, 'phase' | 'loaded' | 'total'>) => void
   /** Keys and values in f32, and no variant that rounds activations. */
   exact?: boolean
+  /** Whether activations may be rounded to 8 bits. Default: in models large enough not to feel it. */
+  dot8?: boolean
   /** Variants that a test wants to see. */
   choose?: Partial<Choices>
   /** What the tuner measured is kept here. Default: IndexedDB, in Node the process. */
@@ -102,10 +104,11 @@ export class Engine {
   }
 
   /** Looks for faster kernel variants for `budget` milliseconds of work between generations, and uses what it finds from the next one on. */
-  tune(budget = 2000): Promise<void> {
+  tune(by: TuneRequest['by'], budget = 2000): Promise<void> {
+    if (this.gpu.info.software) return Promise.resolve() // a CPU does not rank kernels as a GPU does
     this.#tuned = this.#tuned.then(async () => {
       const { signal } = this.#tuning
-      const better = await this.variants.tune(this.weights, { budget, signal, idle: () => this.scheduler.idle() })
+      const better = await this.variants.tune(this.weights, { by, budget, signal, idle: () => this.scheduler.idle() })
       if (better && !signal.aborted) await this.scheduler.alone(() => this.runner.renew())
     })
     return this.#tuned
@@ -175,6 +178,7 @@ export class Engine {
       maxTokens: this.info.context - prompt.length,
       signal,
       onToken: (token, logprobs) => {
+        if (!first) onPart({ type: 'start', fingerprint: this.fingerprint })
         first ||= now()
         const { text, finished } = output.push(token)
         // A stop token is no part of the answer.
@@ -279,11 +283,16 @@ async function assemble(options: Assembly): Promise<Engine> {
     Math.floor(gpu.limits.binding / pageBytes(config, kv)),
   )
   const shape = shapeFor(gpu, files, pages)
-  const rounding = !options.exact && parameterCount(files) >= roundingFrom
+  const rounding = !options.exact && (options.dot8 ?? parameterCount(files) >= roundingFrom)
   const choices = await Variants.open({ gpu, rounding, choose: options.choose, store: options.tuned })
   const decoder = new Decoder({ config, weights, gpu, buffers, pipelines, kv, choices, pages, shape })
   const kvBytes = config.layers * pages * pageBytes(config, kv)
-  const pacer = new Pacer({ rows: shape.rows, tokens: options.serial ? 1 : gpu.info.software ? 4 : 8, clock: options.clock ?? now })
+  const pacer = new Pacer({
+    rows: shape.rows,
+    tokens: options.serial ? 1 : gpu.info.software ? 4 : 8,
+    aim: aims[gpu.info.software ? 'software' : 'hardware'],
+    clock: options.clock ?? now,
+  })
   const runner = new Runner({ gpu, buffers, decoder, config, shape, kv, pacer })
   // Pipelines compile while the weights are on their way.
   const warm = runner.warm()

@@ -3,13 +3,16 @@
 
 /** Milliseconds a submit may hold the GPU, and what is aimed at, since the next one may be slower than the last. */
 export const holdLimit = 100
-const aim = 50
+/** A CPU adapter has threads of its own and no watchdog: what counts there is that an abort does not wait long. */
+export const aims = { hardware: holdLimit / 2, software: 200 }
 
 export interface PacerOptions {
   /** Rows of a pass at most. */
   rows: number
   /** Tokens of a submit at most. */
   tokens: number
+  /** Milliseconds of a submit that are aimed at. */
+  aim: number
   /** Milliseconds; injected by tests. */
   clock: () => number
 }
@@ -48,13 +51,13 @@ export class Pacer {
   prefilled(rows: number, milliseconds: number): void {
     const perSubmit = milliseconds / this.#slices
     // A chunk smaller than asked for tells little about a larger one, unless it was too slow already.
-    if (perSubmit > aim) this.#shrink(perSubmit)
+    if (perSubmit > this.#options.aim) this.#shrink(perSubmit)
     else if (this.#joinSlices(perSubmit)) return
-    else if (rows >= this.#rows && perSubmit * 2 <= aim) this.#rows = Math.min(this.#options.rows, this.#rows * 2)
+    else if (rows >= this.#rows && perSubmit * 2 <= this.#options.aim) this.#rows = Math.min(this.#options.rows, this.#rows * 2)
   }
 
   #shrink(perSubmit: number): void {
-    const halvings = Math.ceil(Math.log2(perSubmit / aim))
+    const halvings = Math.ceil(Math.log2(perSubmit / this.#options.aim))
     const rows = this.#rows / 2 ** halvings
     this.#rows = Math.max(1, rows)
     if (rows < 1) this.#slices = Math.min(64, Math.ceil(this.#slices / rows))
@@ -63,15 +66,15 @@ export class Pacer {
   /** A submit of `tokens` passes took `milliseconds`. */
   decoded(tokens: number, milliseconds: number): void {
     const each = milliseconds / tokens
-    const wanted = Math.max(1, Math.floor(aim / each))
+    const wanted = Math.max(1, Math.floor(this.#options.aim / each))
     this.#tokens = Math.min(this.#options.tokens, wanted, this.#tokens * 2)
-    if (each / this.#slices > aim) this.#slices = Math.min(64, Math.ceil(each / aim))
+    if (each / this.#slices > this.#options.aim) this.#slices = Math.min(64, Math.ceil(each / this.#options.aim))
     else this.#joinSlices(each / this.#slices)
   }
 
   /** One pause, a page in the background, must not leave a fast GPU with many small submits for good. */
   #joinSlices(perSubmit: number): boolean {
-    if (this.#slices === 1 || perSubmit * 4 > aim) return false
+    if (this.#slices === 1 || perSubmit * 4 > this.#options.aim) return false
     this.#slices = Math.ceil(this.#slices / 2)
     return true
   }

@@ -80,11 +80,30 @@ export class Runner {
     this.#staging = Array.from({ length: stagingBuffers }, () => buffers.make('sampled tokens', bytes, 'readable'))
   }
 
+  get decoder(): Decoder {
+    return this.#options.decoder
+  }
+
   /** Compiles and records what every chat needs, so that the first token does not wait for it. */
   async warm(): Promise<void> {
     const { shape, pacer } = this.#options
-    await this.recording(this.decodeRows, 1, 1)
-    for (const logits of [0, 1]) await this.recording(this.prefillRows, capacityFor(pacer.rows, shape.rows), logits)
+    const { device, info } = this.#options.gpu
+    const prompt = capacityFor(pacer.rows, shape.rows)
+    const recordings = [this.recording(this.decodeRows, 1, 1), ...[0, 1].map((logits) => this.recording(this.prefillRows, prompt, logits))]
+    const all = (await Promise.all(recordings)).flat()
+    if (!info.software) return
+    // lavapipe compiles when a pipeline first runs: here over no rows, so that neither the first token nor the pacer's clock waits for it.
+    const seen = new Set<GPUComputePipeline>()
+    for (const dispatch of all) {
+      if (seen.has(dispatch.pipeline)) continue
+      seen.add(dispatch.pipeline)
+      const encoder = device.createCommandEncoder()
+      const pass = encoder.beginComputePass()
+      play(pass, [dispatch])
+      pass.end()
+      device.queue.submit([encoder.finish()])
+      await device.queue.onSubmittedWorkDone()
+    }
   }
 
   /** Records anew, with the kernel variants now in use; pipelines that are no longer used are let go. */
@@ -133,11 +152,15 @@ export class Runner {
     return read
   }
 
-  /** Runs `tokens` passes over the decode rows, `far` where one of them is past the first stretch of attention. */
-  async decode(rows: number, tokens: number, far: boolean, ending: Ending): Promise<Reading> {
+  /** The recording of a pass over the decode rows, `far` where one of them is past the first stretch of attention. */
+  ready(rows: number, far: boolean, ending: Ending): Promise<Recording> {
     const capacity = capacityFor(rows, this.#options.shape.slots, true)
-    const recording = await this.recording(this.decodeRows, capacity, capacity, true, far, ending !== 'plain')
-    return this.#submit(recording, tokens, this.decodeRows, ending)!
+    return this.recording(this.decodeRows, capacity, capacity, true, far, ending !== 'plain')
+  }
+
+  /** Runs `tokens` passes over the decode rows. */
+  async decode(rows: number, tokens: number, far: boolean, ending: Ending): Promise<Reading> {
+    return this.#submit(await this.ready(rows, far, ending), tokens, this.decodeRows, ending)!
   }
 
   /** Logits of every row of a chunk, [rows, vocabulary]: for `score`, and with the decode rows for tests of what decodes. */

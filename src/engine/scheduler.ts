@@ -172,6 +172,7 @@ export class Scheduler {
     if (!masked) this.#writeDraws(group)
     const flights: { tokens: number; read: Promise<Reading>; began: number; draws: number[] }[] = []
     let going = true
+    let before = -Infinity
     while (going || flights.length > 0) {
       while (going && flights.length < (masked ? 1 : depth)) {
         const tokens = this.#burst(group, masked ? 1 : pacer.tokens)
@@ -181,16 +182,20 @@ export class Scheduler {
         }
         const draws = group.map((sequence) => sequence.scheduled - sequence.generation.prompt.length + 1)
         const far = group.some(({ scheduled }) => scheduled + tokens > stretch)
+        await runner.ready(group.length, far, ending) // so that the pacer's clock does not see a compiler
+        const began = pacer.now()
         const read = runner.decode(group.length, tokens, far, ending)
         read.catch(() => {}) // awaited below; without this one behind a failed one would count as unhandled
-        flights.push({ tokens, read, began: pacer.now(), draws })
+        flights.push({ tokens, read, began, draws })
         for (const sequence of group) sequence.scheduled += tokens
       }
       const flight = flights.shift()
       if (!flight) break
       const reading = await flight.read
-      // With others still in flight the wait was shorter than the work: only a lone flight tells a time.
-      if (flights.length === 0) pacer.decoded(flight.tokens, pacer.now() - flight.began)
+      // It ran from when it was handed over, or from when the one before it was done.
+      const done = pacer.now()
+      pacer.decoded(flight.tokens, done - Math.max(flight.began, before))
+      before = done
       for (const [index, sequence] of group.entries()) this.#take(sequence, reading, flight.draws[index]!, flight.tokens)
       const changed = group.some((sequence) => sequence.state !== 'decode' || sequence.generation.signal?.aborted)
       if (changed || this.#in('prefill').length > 0 || this.#in('waiting').length > 0) going = false

@@ -3,7 +3,7 @@ import { Buffers, readBack } from '../gpu/buffers.ts'
 import type { Gpu } from '../gpu/device.ts'
 import { Pipelines } from '../gpu/pipeline.ts'
 import { prepare, type Recording } from '../gpu/recorder.ts'
-import type { Prepared, Task, Variant } from '../gpu/tuner.ts'
+import { type Prepared, type Task, type TuneOptions, tune, type Variant } from '../gpu/tuner.ts'
 import { dot8 } from '../kernels/dot8.ts'
 import { linearGroups } from '../kernels/linear.ts'
 import { matmul, outputsOf } from '../kernels/matmul.ts'
@@ -18,6 +18,27 @@ const shape = { rows: 1, logits: 1, slots: 1, pages: 1, ring: 1 }
 /** Weight rows that a probe looks at. */
 const probed = 64
 
+export interface Tunable {
+  gpu: Gpu
+  weights: Weights
+  choices: Choices
+  /** Whether activations may be rounded to 8 bits. */
+  rounding: boolean
+}
+
+/** Measures for a while; gives, by shape of matrix, the variants that are faster than those in use. */
+export async function tuneModel(
+  { gpu, weights, choices, rounding }: Tunable,
+  options: Omit<TuneOptions, 'device' | 'info'>,
+): Promise<Record<string, string>> {
+  const tuning = new Tuning(gpu, weights, choices, rounding)
+  try {
+    return await tune(tuning.tasks, { ...options, device: gpu.device, info: gpu.info })
+  } finally {
+    tuning.close()
+  }
+}
+
 /** Scratch that all variants share; freed with `close`. */
 export class Tuning {
   readonly tasks: Task[]
@@ -27,7 +48,8 @@ export class Tuning {
   readonly #pipelines: Pipelines
   readonly #rows: Rows
   readonly #x: GPUBuffer
-  readonly #y: GPUBuffer
+  /** What variants write. */
+  readonly scratch: GPUBuffer
   readonly #values: Float32Array<ArrayBuffer>
 
   constructor(gpu: Gpu, weights: Weights, choices: Choices, rounding: boolean) {
@@ -42,7 +64,7 @@ export class Tuning {
     const width = Math.max(...all.map(([matrix]) => matrix!.groups * 32))
     this.#values = Float32Array.from({ length: width }, (_, index) => Math.fround((((index * 2654435761) >>> 8) % 2048) / 1024 - 1))
     this.#x = this.#buffers.make('tuning x', width * 4)
-    this.#y = this.#buffers.make('tuning y', Math.max(...all.map(([matrix]) => matrix!.rows + 1)) * 4)
+    this.scratch = this.#buffers.make('tuning y', Math.max(...all.map(([matrix]) => matrix!.rows + 1)) * 4)
     this.#rows = new Rows(shape, this.#buffers.make('tuning rows', rowsLayout(shape).words * 4), gpu.device.queue)
     gpu.device.queue.writeBuffer(this.#x, 0, this.#values)
     this.#rows.write([{ token: 0, position: 0, slot: 0 }], [])
@@ -94,7 +116,7 @@ export class Tuning {
         f16: info.f16,
         rolled: info.software,
       } as const
-      const buffers = { weights: part.buffer, x: this.#x, y: this.#y, rows: this.#rows.buffer }
+      const buffers = { weights: part.buffer, x: this.#x, y: this.scratch, rows: this.#rows.buffer }
       return prepare(device, await this.#pipelines.get(make(options)), buffers, linearGroups(part, 1, 1, outputsOf(how)))
     })
     return Promise.all(dispatches)
@@ -114,7 +136,7 @@ export class Tuning {
     }
     pass.end()
     device.queue.submit([encoder.finish()])
-    const y = new Float32Array(await readBack(device, this.#y, 0, count * 4))
+    const y = new Float32Array(await readBack(device, this.scratch, 0, count * 4))
     const width = matrix.groups * 32
     const bound = choice.kernel === 'dot8' ? 5e-3 : 1e-5
     return y.every((value, row) => {

@@ -1,12 +1,20 @@
 // The kernel variants in use: what the tuner kept from earlier loads, else what is known of the adapter; and what it finds while nobody asks.
 import type { Gpu } from '../gpu/device.ts'
 import { readTuned, type TunedStore, tunedKey, tunedStore } from '../gpu/tuned.ts'
-import { tune } from '../gpu/tuner.ts'
 import { kernelSources } from '../kernels/files.ts'
 import type { Matrix } from '../kernels/matrix.ts'
-import { type Choice, type Choices, choiceId, parseChoice, shapeKey, untuned, untunedRounds } from '../model/choices.ts'
+import {
+  type Choice,
+  type Choices,
+  choiceId,
+  type PrefillChoice,
+  parseChoice,
+  shapeKey,
+  untuned,
+  untunedPrefill,
+} from '../model/choices.ts'
 import type { Weights } from '../model/decoder.ts'
-import { Tuning } from './tuning.ts'
+import type { tuneModel } from './tuning.ts'
 
 export interface VariantsOptions {
   gpu: Gpu
@@ -15,6 +23,14 @@ export interface VariantsOptions {
   /** Variants that a test wants to see. */
   choose?: Partial<Choices> | undefined
   store?: TunedStore | undefined
+}
+
+export interface TuneRequest {
+  /** From tools.ts, which a chat does without. */
+  by: typeof tuneModel
+  budget: number
+  idle: () => Promise<void>
+  signal: AbortSignal
 }
 
 export class Variants implements Choices {
@@ -47,9 +63,9 @@ export class Variants implements Choices {
     return choose?.decode?.(matrix) ?? this.#won.get(shapeKey(matrix)) ?? untuned(matrix, gpu.info, rounding)
   }
 
-  rounds(matrix: Matrix): boolean {
+  prefill(matrix: Matrix): PrefillChoice {
     const { gpu, rounding, choose } = this.#options
-    return choose?.rounds?.(matrix) ?? untunedRounds(matrix, gpu.info, rounding)
+    return choose?.prefill?.(matrix) ?? untunedPrefill(matrix, gpu.info, rounding)
   }
 
   /** Names what is in use: the same text comes from the same seed where this is the same. */
@@ -59,17 +75,11 @@ export class Variants implements Choices {
   }
 
   /** Measures for `budget` milliseconds at most, between generations; true when a better variant is to be used from now on. */
-  async tune(weights: Weights, options: { budget: number; idle: () => Promise<void>; signal: AbortSignal }): Promise<boolean> {
+  async tune(weights: Weights, { by, ...options }: TuneRequest): Promise<boolean> {
     const { gpu, rounding } = this.#options
-    if (gpu.info.software) return false
-    const tuning = new Tuning(gpu, weights, this, rounding)
-    try {
-      const won = await tune(tuning.tasks, { ...options, device: gpu.device, info: gpu.info, store: this.#store, key: this.#key })
-      this.#adopt(won)
-      return Object.keys(won).length > 0
-    } finally {
-      tuning.close()
-    }
+    const won = await by({ gpu, weights, choices: this, rounding }, { ...options, store: this.#store, key: this.#key })
+    this.#adopt(won)
+    return Object.keys(won).length > 0
   }
 
   #adopt(won: Record<string, string>): void {

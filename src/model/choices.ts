@@ -8,11 +8,14 @@ export interface Choice extends Shape {
   kernel: 'matmul' | 'dot8'
 }
 
+/** How a matrix is multiplied where rows are many: as for few, in tiles, or in tiles of activations rounded to 8 bits. */
+export type PrefillChoice = 'matmul' | 'gemm' | 'gemm8'
+
 export interface Choices {
   /** Few rows: decode. */
   decode(matrix: Matrix): Choice
-  /** Whether a prompt's activations are rounded to 8 bits. */
-  rounds(matrix: Matrix): boolean
+  /** Prompts. */
+  prefill(matrix: Matrix): PrefillChoice
   /** Norms behind a layer's kernels are applied by the next kernel (5 dispatches a layer) or by kernels of their own (7). */
   fused: boolean
 }
@@ -45,13 +48,21 @@ export function untuned(matrix: Matrix, info: Pick<AdapterInfo, 'software'>, rou
 export function candidates(matrix: Matrix, rounding: boolean): Choice[] {
   const list: Choice[] = []
   for (const kernel of rounding && scaled(matrix.format) ? (['matmul', 'dot8'] as const) : (['matmul'] as const)) {
-    for (const lanes of new Set([4, 8, 16].map((lanes) => within(lanes, matrix)))) {
-      for (const stripes of [1, 2]) list.push({ kernel, threads: Math.max(64, lanes * 8), lanes, stripes })
+    for (const [lanes, stripes] of [
+      [4, 1],
+      [8, 1],
+      [8, 2],
+      [16, 1],
+    ] as const) {
+      const own = within(lanes, matrix)
+      list.push({ kernel, threads: Math.max(64, own * 8), lanes: own, stripes })
     }
   }
-  return list
+  return list.filter((choice, index) => list.findIndex((other) => choiceId(other) === choiceId(choice)) === index)
 }
 
-/** Prompts: rounding pays where integer dot products are native; on a GPU that is not known before it is measured. */
-export const untunedRounds = (matrix: Matrix, info: Pick<AdapterInfo, 'software'>, rounding: boolean): boolean =>
-  rounding && info.software && scaled(matrix.format)
+/** Tiles pay on GPUs; on CPU adapters only with rounding, and a small model would wait a second for each of them to compile. */
+export function untunedPrefill(matrix: Matrix, info: Pick<AdapterInfo, 'software'>, rounding: boolean): PrefillChoice {
+  if (!info.software) return 'gemm'
+  return rounding && scaled(matrix.format) ? 'gemm8' : 'matmul'
+}

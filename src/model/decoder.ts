@@ -10,8 +10,8 @@ import { type Dispatch, prepare, type Recording } from '../gpu/recorder.ts'
 import { attention, attentionGroups, attentionMerge, mergeGroups, partialsLength, stretches } from '../kernels/attention.ts'
 import { dot8 } from '../kernels/dot8.ts'
 import { embed, embedGroups } from '../kernels/embed.ts'
-import { gemm, gemmOut } from '../kernels/gemm.ts'
-import { gemm8 } from '../kernels/gemm8.ts'
+import { gemm, gemmOut, gemmTile } from '../kernels/gemm.ts'
+import { gemm8, gemm8Shapes } from '../kernels/gemm8.ts'
 import { type KvFormat, type LinearOptions, linearGroups, type Norm } from '../kernels/linear.ts'
 import { matmul, outputsOf } from '../kernels/matmul.ts'
 import type { Matrix } from '../kernels/matrix.ts'
@@ -63,10 +63,8 @@ export type PassKind = 'prefill' | 'decode' | 'decode far'
 type Pass = { rows: Rows; capacity: number; kind: PassKind }
 /** Which buffer holds h, and the norm that the raw rows behind it still wait for. */
 type Stream = { at: number; pending?: string | undefined }
+export type Linear = Pick<LinearOptions, 'matrix' | 'input' | 'output'> & { rows?: 'logits' }
 export type Step = { kernel: Kernel; buffers: Bound; groups: readonly [number, number?, number?] }
-
-/** How threads share a tile of gemm8. */
-const prefill8 = { out: 64, across: 4 }
 
 const padded = (width: number) => Math.ceil(width / 32) * 32
 
@@ -103,7 +101,7 @@ export class Decoder {
     this.#q = rows('q', config.heads * config.headDim)
     this.#attended = rows('attended', config.heads * config.headDim)
     this.#act = rows('act', config.ffn)
-    const rounds = options.weights.layers.some(({ qkv }) => options.choices.rounds(qkv))
+    const rounds = options.weights.layers.some(({ qkv }) => options.choices.prefill(qkv) === 'gemm8')
     this.#packed = rounds ? buffers.make('packed', packedWords(shape.rows, Math.ceil(widestRow(config) / 32)) * 4) : this.#act
     this.logits = buffers.make('logits', shape.logits * config.vocabulary * 4)
     this.kv = options.weights.layers.map((_, layer) => buffers.make(`kv ${layer}`, pages * pageBytes(config, kv)))
@@ -262,27 +260,26 @@ export class Decoder {
   }
 
   /** One dispatch per part of the matrix; prompts whose activations are rounded are packed first. */
-  #matmul(pass: Pass, options: Pick<LinearOptions, 'matrix' | 'input' | 'output'> & { rows?: 'logits' }, bound: Bound): Step[] {
-    const { choices, shape } = this.#options
+  #matmul(pass: Pass, options: Linear, bound: Bound): Step[] {
+    const { choices, gpu } = this.#options
     const { matrix, input, rows = 'all' as const } = options
-    if (pass.kind !== 'prefill' || rows === 'logits') return this.#few(pass, options, bound)
-    const tile = Math.min(32, Math.max(8, pass.capacity))
-    if (!choices.rounds(matrix)) return this.#parts(pass, options, bound, gemmOut, tile, (own) => gemm({ ...own, tile }))
-    const packing = { groups: matrix.groups, input: input as 'plain' | Norm, rows, shape, rolled: this.#options.gpu.info.software }
-    const { x, aux, next, ...others } = bound
-    const sums = input !== 'plain' && { aux, ...(next ? { next } : {}) }
-    const buffers = { x, y: this.#packed, rows: pass.rows.buffer, ...sums } as Bound
-    const how = { tile, ...prefill8 }
+    const prefill = pass.kind === 'prefill' && rows === 'all' ? choices.prefill(matrix) : 'matmul'
+    if (prefill === 'matmul') return this.#few(pass, options, bound)
+    // CPU adapters compile for a second: one size of tile serves all.
+    const tile = gpu.info.software ? 32 : gemmTile(pass.capacity)
+    if (prefill === 'gemm') return this.#parts(pass, options, bound, gemmOut, tile, (own) => gemm({ ...own, tile }))
+    const how = { tile, ...(gpu.info.software ? gemm8Shapes.widest : gemm8Shapes.square) }
+    const { x, next, ...others } = bound
+    const packing = { groups: matrix.groups, input: input as 'plain' | Norm, rows, shape: pass.rows.shape, rolled: gpu.info.software }
+    const buffers = { ...others, x, y: this.#packed, rows: pass.rows.buffer, ...(next ? { next } : {}) } as Bound
     return [
       { kernel: pack8(packing), buffers, groups: [1, pass.capacity] },
-      ...this.#parts(pass, options, { ...others, x: this.#packed, ...(aux ? { aux } : {}) }, how.out, tile, (own) =>
-        gemm8({ ...own, ...how }),
-      ),
+      ...this.#parts(pass, options, { ...others, x: this.#packed }, how.out, tile, (own) => gemm8({ ...own, ...how })),
     ]
   }
 
   /** Few rows: each weight is read once for up to eight of them. */
-  #few(pass: Pass, options: Pick<LinearOptions, 'matrix' | 'input' | 'output'> & { rows?: 'logits' }, bound: Bound): Step[] {
+  #few(pass: Pass, options: Linear, bound: Bound): Step[] {
     const { kernel, ...how } = this.#options.choices.decode(options.matrix)
     const tile = pass.capacity === 1 ? 1 : pass.capacity <= 4 ? 4 : 8
     // Totals of a tile stand in workgroup memory.
@@ -293,7 +290,7 @@ export class Decoder {
 
   #parts(
     { rows, capacity }: Pass,
-    options: Pick<LinearOptions, 'matrix' | 'input' | 'output'> & { rows?: 'logits' },
+    options: Linear,
     bound: Bound,
     out: number,
     tile: number,

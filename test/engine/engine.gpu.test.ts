@@ -1,5 +1,5 @@
 // The engine on tiny checkpoints: chats side by side, the cache of pages, pacing, aborts, limits, and what close() leaves.
-// `fast` measures no time, so it makes several tokens per submit; `slow` sees every pass take 400 ms; `cold` is never given a prompt twice.
+// `fast` measures no time, so it makes several tokens per submit; `slow` sees every pass take 1.6 s; `cold` is never given a prompt twice.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -88,7 +88,7 @@ beforeAll(async () => {
   let time = 0
   fast = await load('glm-edge-f32')
   cold = await load('glm-edge-f32')
-  slow = await load('glm-edge-f32', { clock: () => (time += 400) })
+  slow = await load('glm-edge-f32', { clock: () => (time += 1600) })
 })
 
 afterAll(async () => {
@@ -193,7 +193,7 @@ describe('seeds', () => {
 describe('two submits in flight, as on a real GPU', () => {
   const deep = (engine: Engine) => {
     const { runner, pages, info } = engine
-    const pacer = new Pacer({ rows: 64, tokens: 8, clock: () => 0 })
+    const pacer = new Pacer({ rows: 64, tokens: 8, aim: 50, clock: () => 0 })
     const { slots, ring } = runner.decodeRows.shape
     return { scheduler: new Scheduler({ runner, pages, pacer, context: info.context, slots, depth: 2, ring }) }
   }
@@ -267,17 +267,20 @@ describe('what a token costs', () => {
     for (const engine of [fast, slow]) expect(await dispatchesPerToken(engine)).toBe(5 * engine.info.layers + 3)
   })
 
-  it('glm4: seven per layer, and three', async () => {
+  it('glm4, with norms behind: five and three too, and seven where the norms have kernels of their own', async () => {
     const engine = await load('glm4-chat-f32')
-    expect(await dispatchesPerToken(engine)).toBe(7 * engine.info.layers + 3)
+    expect(await dispatchesPerToken(engine)).toBe(5 * engine.info.layers + 3)
     await engine.close()
+    const apart = await load('glm4-chat-f32', { choose: { fused: false } })
+    expect(await dispatchesPerToken(apart)).toBe(7 * apart.info.layers + 3)
+    await apart.close()
   })
 })
 
 describe('under a slow clock', () => {
   it('rows per chunk shrink and submits grow as the pacer says', async () => {
     let time = 0
-    const engine = await load('glm-edge-f32', { clock: () => (time += 400) })
+    const engine = await load('glm-edge-f32', { clock: () => (time += 1600) })
     const { counts } = engine.runner
     const chunks: number[] = []
     const submits: number[] = []
@@ -289,12 +292,12 @@ describe('under a slow clock', () => {
       submits.push(counts.submits - before)
       return token
     })
-    const twin = new Pacer({ rows: 64, tokens: 4, clock: () => 0 })
+    const twin = new Pacer({ rows: 64, tokens: 4, aim: 200, clock: () => 0 })
     const expected: { rows: number; slices: number }[] = []
     for (let left = 22; left > 0; left -= twin.rows) {
       const rows = Math.min(left, twin.rows)
       expected.push({ rows, slices: twin.slices })
-      twin.prefilled(rows, 400)
+      twin.prefilled(rows, 1600)
       left += twin.rows - rows
     }
     let before = 0

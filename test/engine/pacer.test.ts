@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { holdLimit, Pacer } from '../../src/engine/pacer.ts'
 
-const make = (rows = 256, tokens = 8) => new Pacer({ rows, tokens, clock: () => 0 })
+const make = (rows = 256, tokens = 8) => new Pacer({ aim: 50, rows, tokens, clock: () => 0 })
 const state = ({ rows, tokens, slices }: Pacer) => ({ rows, tokens, slices })
 
 describe('on a slow GPU', () => {

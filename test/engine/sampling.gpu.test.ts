@@ -26,7 +26,7 @@ const greedy: SamplingSettings = { temperature: 0, topK: 0, topP: 1, seed: [0, 0
 const penalties = { repetition: 1.3, presence: 0.4, frequency: 0.7 }
 const hot = (seed: number): SamplingSettings => ({ temperature: 1.2, topK: 50, topP: 0.95, minP: 0.01, seed: [seed, 1] })
 
-/** `fast` makes several tokens per submit, `slow` sees every pass take 400 ms and makes one, in slices. */
+/** `fast` makes several tokens per submit, `slow` sees every pass take 1.6 s and makes one, in slices. */
 let fast: Engine
 let slow: Engine
 beforeAll(async () => {
@@ -34,7 +34,7 @@ beforeAll(async () => {
   let time = 0
   const load = (clock: EngineOptions['clock']) => Engine.load({ gpu, source, weights: 'f32', context: 512, clock })
   fast = await load(() => 0)
-  slow = await load(() => (time += 400))
+  slow = await load(() => (time += 1600))
 })
 afterAll(async () => {
   for (const engine of [fast, slow]) await engine?.close()
@@ -103,7 +103,7 @@ describe('penalties', () => {
   it('drawn: the same while others join, leave and wait, with two submits in flight', async () => {
     const { runner, pages, info } = fast
     const { slots, ring } = runner.decodeRows.shape
-    const pacer = new Pacer({ rows: 64, tokens: 8, clock: () => 0 })
+    const pacer = new Pacer({ rows: 64, tokens: 8, aim: 50, clock: () => 0 })
     const deep = { scheduler: new Scheduler({ runner, pages, pacer, context: info.context, slots, depth: 2, ring }) }
     const settings = { ...hot(3), ...penalties }
     const alone = await generate(fast, prompt, 50, settings)

@@ -1,7 +1,7 @@
 // Every kernel variant the tuner may choose, and those that serve before it has: the oracle's logits through the whole model, on any adapter.
 import { Engine } from '../../src/engine/engine.ts'
 import { pageSize } from '../../src/kernels/rows.ts'
-import { type Choice, candidates, choiceId } from '../../src/model/choices.ts'
+import { type Choice, candidates, choiceId, type PrefillChoice } from '../../src/model/choices.ts'
 import type { Source } from '../../src/weights/source.ts'
 
 export interface Variant {
@@ -9,8 +9,7 @@ export interface Variant {
   decode: Choice
   /** Norms behind a layer's kernels wait for the next kernel. */
   fused: boolean
-  /** A prompt's activations are rounded. */
-  rounds: boolean
+  prefill: PrefillChoice
 }
 
 const serving: Choice[] = [
@@ -22,9 +21,10 @@ const plain = serving[0]!
 
 /** Title by variant: scripts/test.mjs looks for these titles, and fails where one passed nowhere. */
 export const variants: Variant[] = [
-  ...serving.map((decode) => ({ id: choiceId(decode), decode, fused: true, rounds: false })),
-  { id: 'norms apart', decode: plain, fused: false, rounds: false },
-  { id: 'gemm8', decode: plain, fused: true, rounds: true },
+  ...serving.map((decode) => ({ id: choiceId(decode), decode, fused: true, prefill: 'matmul' as const })),
+  { id: 'norms apart', decode: plain, fused: false, prefill: 'matmul' as const },
+  { id: 'gemm', decode: plain, fused: true, prefill: 'gemm' },
+  { id: 'gemm8', decode: plain, fused: true, prefill: 'gemm8' },
 ]
 
 export interface Golden {
@@ -33,18 +33,18 @@ export interface Golden {
 }
 
 /** Loads a checkpoint so that every matrix is multiplied by this variant. */
-export const loadVariant = (gpu: GPU, source: Source, { decode, fused, rounds }: Variant): Promise<Engine> =>
+export const loadVariant = (gpu: GPU, source: Source, { decode, fused, prefill }: Variant): Promise<Engine> =>
   Engine.load({
     gpu,
     source,
     weights: source.name.includes('q8') ? 'q8' : 'q4',
     kv: 'f32',
     context: 512,
-    choose: { decode: () => decode, fused, rounds: () => rounds },
+    choose: { decode: () => decode, fused, prefill: () => prefill },
   })
 
 /** Rounded activations are held to 3e-2, what is exact to 2e-4. */
-export const boundOf = ({ decode, rounds }: Variant): number => (decode.kernel === 'dot8' || rounds ? 3e-2 : 2e-4)
+export const boundOf = ({ decode, prefill }: Variant): number => (decode.kernel === 'dot8' || prefill === 'gemm8' ? 3e-2 : 2e-4)
 
 /** Logits of a prompt, [tokens, vocabulary], as `score` makes them: by the kernels of prompts. */
 export async function prefilled(engine: Engine, ids: readonly number[]): Promise<Float32Array> {

@@ -66,6 +66,7 @@ describe('what is in it', () => {
       'dist/index.js',
       'dist/index.d.ts',
       'dist/worker.js',
+      'dist/tools.js',
       'dist/cli.js',
       'dist/pocket/model.safetensors',
       'README.md',
@@ -75,7 +76,7 @@ describe('what is in it', () => {
   })
 
   test('browser entries know neither Dawn nor Node', () => {
-    for (const entry of ['index', 'worker']) {
+    for (const entry of ['index', 'worker', 'tools']) {
       expect(installed(`dist/${entry}.js`), entry).not.toMatch(/webgpu|node:/)
     }
   })
