@@ -56,7 +56,7 @@ function readOnce(source: Source): Source {
 /** Loads a model on this machine's GPU, and says on stderr what it became. */
 export async function openEngine(
   source: Source,
-  options: Pick<EngineOptions, 'weights' | 'context' | 'kv' | 'exact' | 'without' | 'dot8' | 'serial'>,
+  options: Pick<EngineOptions, 'weights' | 'context' | 'kv' | 'exact' | 'without' | 'dot8' | 'serial' | 'chats'>,
   setting: Setting,
 ) {
   const { terminal, signal } = setting

@@ -13,7 +13,7 @@ export async function score({ model, values }: Call<'score'>, setting: Setting):
   let whole = false
   try {
     // One position more than the tokens for the next one, and one that the engine keeps for an answer.
-    const { engine } = await openEngine(source, { weights: values.weights, exact: true, context: tokens.length + 2 }, setting)
+    const { engine } = await openEngine(source, { weights: values.weights, exact: true, chats: false, context: tokens.length + 2 }, setting)
     const sum = createSum(tokens, vocabulary)
     await engine.score(
       tokens,

@@ -33,6 +33,8 @@ export interface EngineOptions extends GpuOptions {
   onProgress?: (progress: Pick<Progress, 'phase' | 'loaded' | 'total'>) => void
   /** Keys and values in f32, and no variant that rounds activations. */
   exact?: boolean
+  /** false: kernels are compiled when they are first wanted, for those who only score. */
+  chats?: boolean
   /** Whether activations may be rounded to 8 bits. Default: in models large enough not to feel it. */
   dot8?: boolean
   /** Variants that a test wants to see. */
@@ -295,7 +297,7 @@ async function assemble(options: Assembly): Promise<Engine> {
   })
   const runner = new Runner({ gpu, buffers, decoder, config, shape, kv, pacer })
   // Pipelines compile while the weights are on their way.
-  const warm = runner.warm()
+  const warm = options.chats === false ? Promise.resolve() : runner.warm()
   warm.catch(() => {}) // awaited behind the weights
   await fill()
   onProgress?.({ phase: 'compile', loaded: files.checkpoint.bytes, total: files.checkpoint.bytes })

@@ -1,7 +1,7 @@
 // What callers send (OpenAI's message shapes) made into what chat templates expect, and marked as the caller's.
 import { GlmError } from '../errors.ts'
 import type { Taint } from './taint.ts'
-import { Dict, dictOf, listOf, toValue, type Value } from './values.ts'
+import { Dict, toValue, type Value } from './values.ts'
 
 type Json = Record<string, unknown>
 
@@ -77,12 +77,12 @@ export function* stringsOf(data: unknown, depth = 0): Generator<string> {
  * fields, roles and known types are the format's own, down to a call's arguments and a function's parameters.
  */
 export function told(data: unknown, taint: Taint, open: boolean): Value {
-  if (Array.isArray(data)) return listOf(data.map((item) => told(item, taint, open)))
+  if (Array.isArray(data)) return data.map((item) => told(item, taint, open))
   if (typeof data !== 'object' || data === null) return toValue(typeof data === 'string' ? taint.mark(data) : data)
   const entries = Object.entries(data).map(([key, value]): [string, Value] => {
     const known = open && ((key === 'role' && ROLES.has(value)) || (key === 'type' && TYPES.has(value)))
     const name = open && /^\w+$/.test(key) ? key : taint.mark(key)
     return [name, known ? toValue(value) : told(value, taint, open && key !== 'arguments' && key !== 'parameters')]
   })
-  return dictOf(new Dict(entries, taint))
+  return new Dict(entries, taint)
 }

@@ -1,9 +1,10 @@
-// What chat templates take from Python and the Jinja library lacks or does differently: string methods, str(), json.dumps, strftime.
+// What chat templates take from Python: string methods and strftime.
 // All strings may hold marked characters (taint.ts): they are searched as the plain text and cut as they are.
 import type { Taint } from './taint.ts'
+import type { Run } from './values.ts'
 
 /** Whitespace of Python's str.strip and str.split, which is not JavaScript's. */
-const SPACE = '\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000'
+export const SPACE = '\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000'
 const leading = new RegExp(`^[${SPACE}]+`)
 const LINE_ENDS = '\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029'
 const lines = new RegExp(`\\r\\n|[${LINE_ENDS}]`)
@@ -12,8 +13,8 @@ const words = new RegExp(`[^${SPACE}]+`, 'g')
 /** What a method or filter was called with. */
 export type Plain = string | number | boolean | null | undefined | Plain[]
 
-/** Python's string methods; a method that is not here is the library's own. `spend` is told the work of a search. */
-export function stringMethods(taint: Taint, spend: (work: number) => void) {
+/** Python's string methods, each with the names of its arguments. `spend` is told the work of a search. */
+export function stringMethods(taint: Taint, spend: (work: number) => void): Run['methods'] {
   const plain = taint.restore
   const sought = (value: Plain, text: string): string => {
     if (typeof value !== 'string') throw new Error('a string method needs a string')
@@ -60,45 +61,53 @@ export function stringMethods(taint: Taint, spend: (work: number) => void) {
   const hasEdge = (text: string, part: Plain, edge: 'startsWith' | 'endsWith') =>
     (Array.isArray(part) ? part : [part]).some((one) => plain(text)[edge](sought(one, '')))
 
+  const split = (text: string, separator?: Plain, limit: Plain = -1) => {
+    if (separator === null || separator === undefined) return splitWords(text, Number(limit))
+    return cut(text, places(text, sought(separator, text), Number(limit)), (separator as string).length)
+  }
+  const rsplit = (text: string, separator?: Plain, limit: Plain = -1) => {
+    if (typeof separator !== 'string') throw new Error('rsplit() needs a separator here')
+    const found = places(text, sought(separator, text))
+    return cut(text, Number(limit) < 0 ? found : Number(limit) === 0 ? [] : found.slice(-Number(limit)), separator.length)
+  }
+  const replace = (text: string, from: Plain, to: Plain, count: Plain = -1) => {
+    if (typeof to !== 'string') throw new Error('replace() needs strings')
+    if (from === '') throw new Error('replace() of an empty string is not supported')
+    const parts = cut(text, places(text, sought(from, text), Number(count ?? -1)), (from as string).length)
+    spend((parts.length * to.length) / 64)
+    return parts.join(to)
+  }
+  const find = (text: string, part: Plain) => {
+    const at = plain(text).indexOf(sought(part, text))
+    return at < 0 ? at : [...text.slice(0, at)].length
+  }
+  const title = (word: string) => word.charAt(0).toUpperCase() + word.slice(1).toLowerCase()
+
   return {
-    strip: (text: string, chars?: Plain) => stripEnd(stripStart(text, chars), chars),
-    lstrip: stripStart,
-    rstrip: stripEnd,
-    split(text: string, separator?: Plain, limit: Plain = -1) {
-      if (separator === null || separator === undefined) return splitWords(text, Number(limit))
-      return cut(text, places(text, sought(separator, text), Number(limit)), (separator as string).length)
-    },
-    rsplit(text: string, separator?: Plain, limit: Plain = -1) {
-      if (typeof separator !== 'string') throw new Error('rsplit() needs a separator here')
-      const found = places(text, sought(separator, text))
-      return cut(text, Number(limit) < 0 ? found : Number(limit) === 0 ? [] : found.slice(-Number(limit)), separator.length)
-    },
-    splitlines: (text: string) => text.split(lines).filter((line, i, all) => line || i + 1 < all.length),
-    replace(text: string, from: Plain, to: Plain, count: Plain = -1) {
-      if (typeof to !== 'string') throw new Error('replace() needs strings')
-      if (from === '') throw new Error('replace() of an empty string is not supported')
-      const parts = cut(text, places(text, sought(from, text), Number(count ?? -1)), (from as string).length)
-      spend((parts.length * to.length) / 64)
-      return parts.join(to)
-    },
-    startswith: (text: string, part: Plain) => hasEdge(text, part, 'startsWith'),
-    endswith: (text: string, part: Plain) => hasEdge(text, part, 'endsWith'),
-    find(text: string, part: Plain) {
-      const at = plain(text).indexOf(sought(part, text))
-      return at < 0 ? at : [...text.slice(0, at)].length
-    },
-    count: (text: string, part: Plain) => places(text, sought(part, text)).length,
-    partition: (text: string, part: Plain) => divide(text, part, false),
-    rpartition: (text: string, part: Plain) => divide(text, part, true),
-    removeprefix: (text: string, part: Plain) => (hasEdge(text, part, 'startsWith') ? text.slice((part as string).length) : text),
-    removesuffix: (text: string, part: Plain) => (part && hasEdge(text, part, 'endsWith') ? text.slice(0, -(part as string).length) : text),
-    upper: (text: string) => convert(text, (all) => all.toUpperCase()),
-    lower: (text: string) => convert(text, (all) => all.toLowerCase()),
-    capitalize: (text: string) => convert(text, (all) => all.charAt(0).toUpperCase() + all.slice(1).toLowerCase()),
-    title: (text: string) =>
-      convert(text, (all) => all.toLowerCase().replace(/\p{L}+/gu, (word) => word.charAt(0).toUpperCase() + word.slice(1))),
-    isdigit: (text: string) => /^\p{Nd}+$/u.test(plain(text)),
-    isspace: (text: string) => text !== '' && leadingLength(text, null, plain) === text.length,
+    strip: ['chars', (text: string, chars: Plain) => stripEnd(stripStart(text, chars), chars)],
+    lstrip: ['chars', stripStart],
+    rstrip: ['chars', stripEnd],
+    split: ['sep maxsplit', split],
+    rsplit: ['sep maxsplit', rsplit],
+    splitlines: ['', (text: string) => text.split(lines).filter((line, i, all) => line || i + 1 < all.length)],
+    replace: ['old new count', replace],
+    startswith: ['prefix', (text: string, part: Plain) => hasEdge(text, part, 'startsWith')],
+    endswith: ['suffix', (text: string, part: Plain) => hasEdge(text, part, 'endsWith')],
+    find: ['sub', find],
+    count: ['sub', (text: string, part: Plain) => places(text, sought(part, text)).length],
+    partition: ['sep', (text: string, part: Plain) => divide(text, part, false)],
+    rpartition: ['sep', (text: string, part: Plain) => divide(text, part, true)],
+    removeprefix: ['prefix', (text: string, part: string) => (hasEdge(text, part, 'startsWith') ? text.slice(part.length) : text)],
+    removesuffix: [
+      'suffix',
+      (text: string, part: string) => (part && hasEdge(text, part, 'endsWith') ? text.slice(0, -part.length) : text),
+    ],
+    upper: ['', (text: string) => convert(text, (all) => all.toUpperCase())],
+    lower: ['', (text: string) => convert(text, (all) => all.toLowerCase())],
+    capitalize: ['', (text: string) => convert(text, title)],
+    title: ['', (text: string) => convert(text, (all) => all.replace(/\p{L}+/gu, title))],
+    isdigit: ['', (text: string) => /^\p{Nd}+$/u.test(plain(text))],
+    isspace: ['', (text: string) => text !== '' && leadingLength(text, null, plain) === text.length],
   }
 }
 
@@ -115,8 +124,7 @@ function leadingLength(text: string, chars: Plain, plain: (text: string) => stri
 
 /** Python's strftime in the C locale; unknown codes stay as they are. */
 export function strftime(date: Date, format: string): string {
-  const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
-  const months = 'January February March April May June July August September October November December'.split(' ')
+  const name = (part: 'weekday' | 'month') => date.toLocaleDateString('en-US', { [part]: 'long' })
   const two = (value: number) => String(value).padStart(2, '0')
   const codes: Record<string, string> = {
     Y: String(date.getFullYear()),
@@ -128,10 +136,10 @@ export function strftime(date: Date, format: string): string {
     M: two(date.getMinutes()),
     S: two(date.getSeconds()),
     p: date.getHours() < 12 ? 'AM' : 'PM',
-    A: days[date.getDay()]!,
-    a: days[date.getDay()]!.slice(0, 3),
-    B: months[date.getMonth()]!,
-    b: months[date.getMonth()]!.slice(0, 3),
+    A: name('weekday'),
+    a: name('weekday').slice(0, 3),
+    B: name('month'),
+    b: name('month').slice(0, 3),
     '%': '%',
   }
   return format.replace(/%([a-zA-Z%])/g, (code, letter: string) => codes[letter] ?? code)

@@ -117,7 +117,7 @@ describe('stored weights, f16 keys and values', () => {
   it.each(cases)('%s in %s', async (name, weights) => {
     const { vocab, stored, prompts, checkpoint } = golden(name)
     const folder = `${fixtures}/${checkpoint}`
-    const engine = await Engine.load({ gpu, source: folderSource(folder), weights, context: 512 })
+    const engine = await Engine.load({ gpu, source: folderSource(folder), weights, context: 512, chats: false })
     // On-grid weights are recovered exactly: the oracle's own logits are the reference. Others: the f64 twin (itself held against the oracle)
     // over the weights as they stand on the GPU.
     const reference = name.includes('grid') ? undefined : await dequantised(engine, loadReference(folder))

@@ -40,6 +40,7 @@ export const loadVariant = (gpu: GPU, source: Source, { decode, fused, prefill }
     weights: source.name.includes('q8') ? 'q8' : 'q4',
     kv: 'f32',
     context: 512,
+    chats: false,
     choose: { decode: () => decode, fused, prefill: () => prefill },
   })
 
