@@ -81,7 +81,6 @@ export function toValue(data: unknown): Value {
   return new Dict(Object.entries(data).map(([key, item]) => [key, toValue(item)]))
 }
 
-
 export const truth = (value: Value): boolean =>
   value instanceof Float ? value.number !== 0 : Array.isArray(value) ? value.length > 0 : value instanceof Dict ? value.size > 0 : !!value
 
