@@ -42,7 +42,7 @@ export async function readTuned(store: TunedStore, key: string): Promise<Tuned> 
 /** IndexedDB where there is one; otherwise the record lives as long as the process. */
 export function tunedStore(): TunedStore {
   if (typeof indexedDB === 'undefined') return memory
-  const database = createStore('glm-webgpu-tuned', 'tuned')
+  const database = createStore('glm-tuned', 'tuned')
   return { get: async () => get('tuned', database), put: async (tuned) => set('tuned', tuned, database) }
 }
 

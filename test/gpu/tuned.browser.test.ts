@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { openGpu } from '../../src/gpu/device.ts'
 import { browserMajor, readTuned, type Tuned, tunedKey, tunedStore } from '../../src/gpu/tuned.ts'
 
-const database = createStore('glm-webgpu-tuned', 'tuned')
+const database = createStore('glm-tuned', 'tuned')
 const tuned: Tuned = { key: 'this', tasks: { shape: { best: 'fast', times: { now: 1, fast: 0.5, wrong: Infinity } } } }
 
 beforeEach(() => clear(database))
