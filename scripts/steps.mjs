@@ -18,7 +18,7 @@ export const lint = () => command('@biomejs/biome/bin/biome', ['check', '.'])
 export const types = () => command('typescript/bin/tsc', ['--noEmit', '-p', 'tsconfig.json'])
 
 /** Runs one vitest project and returns `{ passed, failed, skipped }`. A crash, or a run that found nothing, is a failure. */
-export function project(name, { env, timeout = 900_000 } = {}) {
+export function project(name, { env, timeout = 1_800_000 } = {}) {
   const report = join(root, `.cache/test/${name}.json`)
   mkdirSync(dirname(report), { recursive: true })
   rmSync(report, { force: true })
