@@ -1,7 +1,7 @@
 // Every kernel variant against the oracle on Dawn, through the kernels that decode and those of prompts.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, inject, it } from 'vitest'
 import { dawn } from '../../src/gpu/dawn.ts'
 import { folderSource } from '../../src/weights/folder.ts'
 import { boundOf, decoded, type Golden, loadVariant, prefilled, variants, worst } from './variants.ts'
@@ -26,10 +26,10 @@ describe.each([
   it.each(variants.map((variant) => [`variant ${variant.id}`, variant] as const))('%s', async (_, variant) => {
     const engine = await loadVariant(gpu, folderSource(`${fixtures}/checkpoints/${name}`), variant)
     if (variant.prefill === 'matmul') {
-      const many = await decoded(engine, prompt.ids, [8])
-      expect(worst(many, golden, prompt, logits)).toBeLessThan(boundOf(variant))
-      // A row's bits do not depend on the rows beside it, nor on how attention is split.
-      expect(await decoded(engine, prompt.ids, [1], true)).toEqual(many)
+      const one = await decoded(engine, prompt.ids, [1], true)
+      expect(worst(one, golden, prompt, logits)).toBeLessThan(boundOf(variant))
+      // A row's bits do not depend on the rows beside it, nor on how attention is split. (SwiftShader takes ten seconds to compile for more rows.)
+      if (inject('adapter') === 'lavapipe') expect(await decoded(engine, prompt.ids, [8])).toEqual(one)
     } else expect(worst(await prefilled(engine, prompt.ids), golden, prompt, logits)).toBeLessThan(boundOf(variant))
     await engine.close()
   })
