@@ -1,5 +1,6 @@
 // A job in Chromium: a browser of its own, an empty page of our own server, one module of bench/page/ that measures.
 import { availableParallelism } from 'node:os'
+import { chromiumFlags } from '../scripts/chromium-flags.mjs'
 import { serve } from '../scripts/serve.mjs'
 import { setup } from '../scripts/setup.mjs'
 import { checkpointOf, ggufOf, root } from './models.mjs'
@@ -7,20 +8,9 @@ import { question } from './question.mjs'
 import { shapeOf } from './shapes.mjs'
 import { promptOf } from './vocabulary.mjs'
 
-/** As test/adapters.ts starts them; the lavapipe copy opens Mesa inside the GPU process, which its sandbox forbids. */
-const flags = [
-  '--no-sandbox',
-  '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
-  '--enable-features=Vulkan',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-]
 const launch = {
-  'chromium-swiftshader': { path: (found) => found.chrome, args: flags },
-  'chromium-lavapipe': { path: (found) => found.chromeLavapipe, args: [...flags, '--disable-gpu-sandbox'] },
+  'chromium-swiftshader': { path: (found) => found.chrome, args: chromiumFlags.swiftshader },
+  'chromium-lavapipe': { path: (found) => found.chromeLavapipe, args: chromiumFlags.lavapipe },
 }
 
 /** Threads of the peer need a page that is isolated; ours gets the same page. */

@@ -3,8 +3,6 @@
 // x passes through workgroup memory, CHUNK groups of 32 at a time: each thread rounds groups, then all multiply.
 // Integer sums are exact and groups are added in one order per row, whatever TILE, STRIPES and CHUNK are (CHUNK: a multiple of LANES and of PARTS).
 // Needs what matmul.wgsl needs, CHUNK, and a coded weight format.
-const STRIPE = WG / LANES;
-const OUT = STRIPE * STRIPES;
 const PARTS = 16u;
 var<workgroup> codes_x: array<vec4u, CHUNK * TILE * 2u>;
 var<workgroup> scales_x: array<vec2f, CHUNK * TILE>; // scale, scale * CODE_ZERO * sum of the codes
@@ -45,11 +43,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   for (var part = 0u; part < tile_trips() * STRIPES; part++) { partial[part * WG + thread] = sum[part]; }
   workgroupBarrier();
   emit(tile, first, thread);
-}
-
-fn dot_codes(w: Codes, a: vec4u, b: vec4u) -> i32 {
-  return dot4I8Packed(w.a.x, a.x) + dot4I8Packed(w.a.y, a.y) + dot4I8Packed(w.a.z, a.z) + dot4I8Packed(w.a.w, a.w)
-    + dot4I8Packed(w.b.x, b.x) + dot4I8Packed(w.b.y, b.y) + dot4I8Packed(w.b.z, b.z) + dot4I8Packed(w.b.w, b.w);
 }
 
 // A single row needs no loop, which would cost it half its speed on CPU adapters.
@@ -99,18 +92,4 @@ fn add_squares(thread: u32, here: u32) {
     for (var index = item % PARTS; index < here; index += PARTS) { sum += squares[item / PARTS * CHUNK + index]; }
     square_parts[item] = sum;
   }
-}
-
-fn total2(m: u32, local: u32) -> vec2f {
-  let stripe = local / STRIPE;
-  let block = local % STRIPE / 8u;
-  var total = vec2f();
-  for (var part = 0u; part < trips(LANES); part++) {
-    let at = (m * STRIPES + stripe) * WG + (block * LANES + part) * 8u + local % 8u;
-    total += vec2f(partial[at], partial[at + 1u]);
-  }
-  if (!NORMED) { return total; }
-  var squared = 0.0;
-  for (var part = 0u; part < trips(PARTS); part++) { squared += square_parts[m * PARTS + part]; }
-  return total * factor(squared);
 }

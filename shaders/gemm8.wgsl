@@ -33,11 +33,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   emit(tile, first, thread);
 }
 
-fn dot_codes(w: Codes, a: vec4u, b: vec4u) -> i32 {
-  return dot4I8Packed(w.a.x, a.x) + dot4I8Packed(w.a.y, a.y) + dot4I8Packed(w.a.z, a.z) + dot4I8Packed(w.a.w, a.w)
-    + dot4I8Packed(w.b.x, b.x) + dot4I8Packed(w.b.y, b.y) + dot4I8Packed(w.b.z, b.z) + dot4I8Packed(w.b.w, b.w);
-}
-
 fn total2(m: u32, local: u32) -> vec2f {
   let at = m / 4u * OUT + local;
   return vec2f(totals[at][m % 4u], totals[at + 1u][m % 4u]);

@@ -4,8 +4,6 @@
 // lane (t / 8) % LANES, block t / (8 * LANES), and the same place in each of STRIPES stretches of WG / LANES rows, which share the reads of x.
 // A lane takes every LANES-th group of 32. Each row of x sums in the same order whatever TILE and STRIPES are: batched and single rows agree bit for bit.
 // Needs GROUPS, ROWS_OUT (weight rows here), ROW_OFFSET (of these within the whole matrix), LANES, TILE, STRIPES, WG, and the files listed in README.md.
-const STRIPE = WG / LANES;
-const OUT = STRIPE * STRIPES;
 const PARTS = 8u;
 var<workgroup> partial: array<f32, WG * TILE * STRIPES>; // squares first, then products
 var<workgroup> square_parts: array<f32, PARTS * TILE>;
@@ -55,18 +53,4 @@ fn sum_squares(tile: u32, thread: u32, keeps: bool) {
     square_parts[item] = sum;
   }
   workgroupBarrier();
-}
-
-fn total2(m: u32, local: u32) -> vec2f {
-  let stripe = local / STRIPE;
-  let block = local % STRIPE / 8u;
-  var total = vec2f();
-  for (var part = 0u; part < trips(LANES); part++) {
-    let at = (m * STRIPES + stripe) * WG + (block * LANES + part) * 8u + local % 8u;
-    total += vec2f(partial[at], partial[at + 1u]);
-  }
-  if (!NORMED) { return total; }
-  var squared = 0.0;
-  for (var part = 0u; part < trips(PARTS); part++) { squared += square_parts[m * PARTS + part]; }
-  return total * factor(squared);
 }

@@ -2,7 +2,7 @@
 import { Buffers, readBack } from '../gpu/buffers.ts'
 import type { Gpu } from '../gpu/device.ts'
 import { Pipelines } from '../gpu/pipeline.ts'
-import { prepare, type Recording } from '../gpu/recorder.ts'
+import { play, prepare, type Recording } from '../gpu/recorder.ts'
 import { type Prepared, type Task, type TuneOptions, tune, type Variant } from '../gpu/tuner.ts'
 import { dot8 } from '../kernels/dot8.ts'
 import { linearGroups } from '../kernels/linear.ts'
@@ -127,13 +127,10 @@ export class Tuning {
     const { device } = this.#gpu
     const count = Math.min(probed, Math.floor(matrix.parts[0]!.rows / 8) * 8)
     const weights = await unpackRows(device, matrix, count)
+    const recording = await this.#record(matrix, choice)
     const encoder = device.createCommandEncoder()
     const pass = encoder.beginComputePass()
-    for (const { pipeline, bindGroup, groups } of await this.#record(matrix, choice)) {
-      pass.setPipeline(pipeline)
-      pass.setBindGroup(0, bindGroup)
-      pass.dispatchWorkgroups(...groups)
-    }
+    play(pass, recording)
     pass.end()
     device.queue.submit([encoder.finish()])
     const y = new Float32Array(await readBack(device, this.scratch, 0, count * 4))

@@ -5,8 +5,6 @@ import { files, loops } from './files.ts'
 import { type KvFormat, kvScales } from './linear.ts'
 import { pageSize, type RowsShape, rowsConstants } from './rows.ts'
 
-export { attentionMerge, mergeGroups } from './attention_merge.ts'
-
 export interface AttentionOptions {
   heads: number
   kvHeads: number

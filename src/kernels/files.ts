@@ -20,6 +20,7 @@ import kvF16Write from '../../shaders/kv/f16_write.wgsl?raw'
 import kvF32Read from '../../shaders/kv/f32_read.wgsl?raw'
 import kvF32Write from '../../shaders/kv/f32_write.wgsl?raw'
 import kvQ8Read from '../../shaders/kv/q8_read.wgsl?raw'
+import lanes from '../../shaders/lanes.wgsl?raw'
 import logprobs from '../../shaders/logprobs.wgsl?raw'
 import loopsRolled from '../../shaders/loops/rolled.wgsl?raw'
 import loopsUnrolled from '../../shaders/loops/unrolled.wgsl?raw'
@@ -89,6 +90,7 @@ const sources = {
   'kv/f32_read': kvF32Read,
   'kv/f32_write': kvF32Write,
   'kv/q8_read': kvQ8Read,
+  lanes,
   'loops/rolled': loopsRolled,
   'loops/unrolled': loopsUnrolled,
   logprobs,

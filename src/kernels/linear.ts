@@ -68,6 +68,7 @@ export function linear(name: 'matmul' | 'dot8' | 'gemm' | 'gemm8', options: Line
     files: files(
       name,
       loops(options.rolled),
+      ...(name === 'matmul' || name === 'dot8' ? (['lanes'] as const) : []),
       ...(name === 'matmul' ? [options.rolled ? ('dot/rolled' as const) : ('dot/unrolled' as const)] : []),
       ...weights.files,
       ...inputFiles(input),

@@ -7,7 +7,8 @@ import type { Buffers } from '../gpu/buffers.ts'
 import type { Gpu } from '../gpu/device.ts'
 import type { Kernel, Pipelines, Slot } from '../gpu/pipeline.ts'
 import { type Dispatch, prepare, type Recording } from '../gpu/recorder.ts'
-import { attention, attentionGroups, attentionMerge, mergeGroups, partialsLength, stretches } from '../kernels/attention.ts'
+import { attention, attentionGroups, partialsLength, stretches } from '../kernels/attention.ts'
+import { attentionMerge, mergeGroups } from '../kernels/attention_merge.ts'
 import { dot8 } from '../kernels/dot8.ts'
 import { embed, embedGroups } from '../kernels/embed.ts'
 import { gemm, gemmOut, gemmTile } from '../kernels/gemm.ts'
@@ -63,7 +64,7 @@ export type PassKind = 'prefill' | 'decode' | 'decode far'
 type Pass = { rows: Rows; capacity: number; kind: PassKind }
 /** Which buffer holds h, and the norm that the raw rows behind it still wait for. */
 type Stream = { at: number; pending?: string | undefined }
-export type Linear = Pick<LinearOptions, 'matrix' | 'input' | 'output'> & { rows?: 'logits' }
+type Linear = Pick<LinearOptions, 'matrix' | 'input' | 'output'> & { rows?: 'logits' }
 export type Step = { kernel: Kernel; buffers: Bound; groups: readonly [number, number?, number?] }
 
 const padded = (width: number) => Math.ceil(width / 32) * 32

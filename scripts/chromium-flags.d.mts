@@ -1,0 +1,1 @@
+export const chromiumFlags: Record<'swiftshader' | 'lavapipe', string[]>
