@@ -7,7 +7,7 @@ installDependencies()
 const failed = []
 if (!lint()) failed.push('lint')
 if (!types()) failed.push('types')
-const tests = project('node')
+const tests = await project('node')
 if (tests.failed > 0) failed.push(`${tests.failed} tests`)
 console.log(failed.length > 0 ? `failed: ${failed.join(', ')}` : `all well: lint, types, ${tests.passed} tests`)
 process.exitCode = failed.length > 0 ? 1 : 0

@@ -1,5 +1,5 @@
-// The single steps of `npm test` and `npm run check`. Each runs as a child that prints as it goes; counts come back from vitest's JSON report.
-import { spawnSync } from 'node:child_process'
+// The single steps of `npm test` and `npm run check`. Each runs as a child; counts come back from vitest's JSON report.
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,13 +17,29 @@ export const lint = () => command('@biomejs/biome/bin/biome', ['check', '.'])
 
 export const types = () => command('typescript/bin/tsc', ['--noEmit', '-p', 'tsconfig.json'])
 
+/** The same without waiting; what it prints comes in one piece at its end, so that two of them stay readable. */
+function commandBeside(file, args, { env = {}, timeout }) {
+  const options = { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], timeout, env: { ...process.env, ...env } }
+  const child = spawn(process.execPath, [join(root, 'node_modules', file), ...args], options)
+  const printed = []
+  child.stdout.on('data', (chunk) => printed.push(chunk))
+  child.stderr.on('data', (chunk) => printed.push(chunk))
+  return new Promise((resolve) => {
+    child.on('error', () => resolve(false))
+    child.on('close', (status) => {
+      process.stdout.write(Buffer.concat(printed))
+      resolve(status === 0)
+    })
+  })
+}
+
 /** Runs one vitest project and returns `{ passed, failed, skipped }`. A crash, or a run that found nothing, is a failure. */
-export function project(name, { env, timeout = 1_800_000 } = {}) {
+export async function project(name, { env, timeout = 1_800_000 } = {}) {
   const report = join(root, `.cache/test/${name}.json`)
   mkdirSync(dirname(report), { recursive: true })
   rmSync(report, { force: true })
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const well = command('vitest/vitest.mjs', ['run', '--project', name, ...reporters], { env, timeout })
+  const well = await commandBeside('vitest/vitest.mjs', ['run', '--project', name, ...reporters], { env, timeout })
   const counts = read(report)
   const broken = !well && counts.failed === 0
   return broken ? { ...counts, failed: 1 } : counts

@@ -7,15 +7,18 @@ import { build, isStale } from './build.mjs'
 import { setup } from './setup.mjs'
 import { lint, project, types, variants } from './steps.mjs'
 
-/** The projects in order; `needs` names what setup must have found, `built` that dist must be there. */
+/** The longest first, two at a time; `needs` names what setup must have found, `built` that dist must be there. */
 const projects = [
-  { name: 'node' },
   { name: 'dawn-swiftshader', adapter: true, needs: 'icd.swiftshader', built: true },
   { name: 'dawn-lavapipe', adapter: true, needs: 'icd.lavapipe', built: true },
-  { name: 'chromium-swiftshader', adapter: true, needs: 'chrome', built: true },
   { name: 'chromium-lavapipe', adapter: true, needs: 'chromeLavapipe', built: true },
+  { name: 'chromium-swiftshader', adapter: true, needs: 'chrome', built: true },
+  { name: 'node' },
   { name: 'package', needs: 'chrome', built: true },
 ]
+
+/** A software adapter compiles on one core and computes on all: two projects fill what one leaves idle. */
+const lanes = 2
 
 /** Bytes after gzip that a text chat may cost: main, worker and what is bundled into them. */
 const bound = 60_000
@@ -31,11 +34,10 @@ async function main() {
     step('types', types())
   }
   const built = await buildFor(only)
-  const adapters = []
-  for (const one of projects.filter(({ name }) => !only || name === only)) {
-    const outcome = runProject(one, found, built)
-    if (one.adapter) adapters.push({ name: one.name, outcome })
-  }
+  const adapters = await runProjects(
+    projects.filter(({ name }) => !only || name === only),
+    (one) => runProject(one, found, built),
+  )
   if (adapters.length > 0) console.log(`adapters: ${adapters.map(({ name, outcome }) => `${name} ${outcome}`).join(', ')}`)
   if (!only) reportVariants(adapters.map(({ name }) => name))
   const absent = adapters.filter(({ outcome }) => outcome.startsWith('skipped'))
@@ -79,8 +81,19 @@ async function buildFor(only) {
   }
 }
 
+/** Each lane takes the next project when it is done with one. Returns what became of the adapters. */
+async function runProjects(all, run) {
+  const waiting = [...all]
+  const outcomes = new Map()
+  const lane = async () => {
+    for (let one = waiting.shift(); one; one = waiting.shift()) outcomes.set(one, await run(one))
+  }
+  await Promise.all(Array.from({ length: lanes }, lane))
+  return all.filter(({ adapter }) => adapter).map((one) => ({ name: one.name, outcome: outcomes.get(one) }))
+}
+
 /** Runs a project, adds its counts, and says `ok`, `failed` or `skipped (why)`. */
-function runProject({ name, needs, built: needsBuild }, found, built) {
+async function runProject({ name, needs, built: needsBuild }, found, built) {
   if (needs && !needs.split('.').reduce((value, key) => value?.[key], found)) {
     total.skipped++
     const why = found.reasons[needs] ?? 'it was not found.'
@@ -92,7 +105,8 @@ function runProject({ name, needs, built: needsBuild }, found, built) {
     return 'failed (no build)'
   }
   const started = Date.now()
-  const counts = project(name, { env: { GLM_SETUP: JSON.stringify(found) } })
+  console.log(`${name} has begun`)
+  const counts = await project(name, { env: { GLM_SETUP: JSON.stringify(found) } })
   for (const key of Object.keys(total)) total[key] += counts[key]
   if (counts.failed > 0) notes.push(`${name}: ${counts.failed}`)
   console.log(
