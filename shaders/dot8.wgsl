@@ -1,11 +1,11 @@
 // y = W x with x rounded to 8 bits, multiplied four at a time by integer dot products (DP4A). Same rows, lanes and blocks as matmul.wgsl.
-//   y[row, n] = factor * sum over groups of scale_w * scale_x * sum over k of code_w[n, k] * code_x[row, k],   scale_x = max |gamma x| / 127
+//   y[row, n] = factor * sum over groups of scale_x * (scale_w * sum over k of code_w[n, k] * code_x[row, k] + offset_w * sum over k of code_x[row, k]),   scale_x = max |gamma x| / 127
 // x passes through workgroup memory, CHUNK groups of 32 at a time: each thread rounds groups, then all multiply.
 // Integer sums are exact and groups are added in one order per row, whatever TILE, STRIPES and CHUNK are (CHUNK: a multiple of LANES and of PARTS).
 // Needs what matmul.wgsl needs, CHUNK, and a coded weight format.
 const PARTS = 16u;
 var<workgroup> codes_x: array<vec4u, CHUNK * TILE * 2u>;
-var<workgroup> scales_x: array<vec2f, CHUNK * TILE>; // scale, scale * CODE_ZERO * sum of the codes
+var<workgroup> scales_x: array<vec2f, CHUNK * TILE>; // scale, scale * sum of the codes
 var<workgroup> squares: array<f32, CHUNK * TILE>;
 var<workgroup> square_parts: array<f32, PARTS * TILE>;
 var<workgroup> partial: array<f32, WG * TILE * STRIPES>;
@@ -32,10 +32,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       for (var stripe = 0u; stripe < STRIPES; stripe++) {
         let row = min(weight_row + stripe * STRIPE, ROWS_OUT - 1u);
         let w = codes(row, start + index);
-        let s = scale(row, start + index);
+        let s = span(row, start + index);
         for (var m = 0u; m < tile_trips(); m++) {
           let at = m * CHUNK + index;
-          sum[m * STRIPES + stripe] += s * (f32(dot_codes(w, codes_x[at * 2u], codes_x[at * 2u + 1u])) * scales_x[at].x - scales_x[at].y);
+          let dots = f32(dot_codes(w, codes_x[at * 2u], codes_x[at * 2u + 1u])) * scales_x[at].x;
+          sum[m * STRIPES + stripe] += dots * s.x + scales_x[at].y * s.y;
         }
       }
     }
@@ -81,7 +82,7 @@ fn stage(tile: u32, m: u32, index: u32, start: u32, keeps: bool) {
   codes_x[at * 2u] = vec4u(words[0], words[1], words[2], words[3]);
   codes_x[at * 2u + 1u] = vec4u(words[4], words[5], words[6], words[7]);
   let s = largest / 127.0;
-  scales_x[at] = vec2f(s, s * CODE_ZERO * f32(total));
+  scales_x[at] = vec2f(s, s * f32(total));
   squares[at] = squared;
 }
 

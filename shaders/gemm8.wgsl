@@ -1,5 +1,5 @@
 // y = W x for many rows of packed x (pack8.wgsl), by integer dot products (DP4A): TILE rows by OUT weight rows per workgroup, 4 by ACROSS per thread.
-//   y[row, n] = sum over groups of scale_w * scale_x * sum over k of (code_w[n, k] - CODE_ZERO) * code_x[row, k]
+//   y[row, n] = sum over groups of scale_x * (scale_w * sum over k of code_w[n, k] * code_x[row, k] + offset_w * sum over k of code_x[row, k])
 // A thread reads its rows and weights as they stand in memory, four codes a word, so nothing is staged and nobody waits.
 // Sums of a group are exact, and groups are added in one order: no choice of TILE, OUT or ACROSS changes a bit.
 // Needs GROUPS, ROWS_OUT (weight rows here), ROW_OFFSET (of these within the whole matrix), TILE (a multiple of 4), OUT, ACROSS,
@@ -20,12 +20,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var sums = array<vec4f, ACROSS>();
   for (var index = 0u; index < trips(GROUPS); index++) {
     let x = packed4(record + index);
-    let zeros = x.sums * i32(CODE_ZERO);
+    let sums_x = vec4f(x.sums) * x.scales;
     for (var part = 0u; part < trips(ACROSS); part++) {
       let n = min(first + column + part * COLUMNS, ROWS_OUT - 1u);
       let w = codes(n, index);
       let dots = vec4i(dot_codes(w, x.a0, x.b0), dot_codes(w, x.a1, x.b1), dot_codes(w, x.a2, x.b2), dot_codes(w, x.a3, x.b3));
-      sums[part] += vec4f(dots - zeros) * x.scales * scale(n, index);
+      let s = span(n, index);
+      sums[part] += vec4f(dots) * x.scales * s.x + sums_x * s.y;
     }
   }
   for (var part = 0u; part < trips(ACROSS); part++) { totals[line * OUT + column + part * COLUMNS] = sums[part]; }

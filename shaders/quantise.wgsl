@@ -1,29 +1,28 @@
-// Rows of a file's tensor, as stored (F32, F16, BF16), into the weight layout of README.md. One thread per row and group of 32.
-// Needs read_value (quantise/from_*.wgsl) and encode (quantise/to_*.wgsl). One pipeline serves every shape: the shape is data, as in
-// aux: [rows in this chunk, destination row, destination step, tensor number, values in a row, u32 offset of the scales in y, 0];
-// source row i goes to destination + i * step.
+// Rows of a file's tensor into the weight layout of README.md: values are read, and coded anew. One thread per row and scale (SCALE_GROUP values).
+// Needs read_value (quantise/from_*.wgsl), encode (quantise/to_*.wgsl), window.wgsl and bytes.wgsl. One pipeline serves every shape: the shape is
+// data, in aux. Row i of those to write goes to destination + i * step.
+const PARTS = SCALE_GROUP / 32u;
 @group(0) @binding(2) var<storage, read_write> y: array<atomic<u32>>;
-@group(0) @binding(3) var<storage, read> aux: array<u32>;
-@group(0) @binding(7) var<storage, read> source: array<u32>;
 @group(0) @binding(8) var<storage, read_write> status: array<atomic<u32>>;
-
-fn groups_in_row() -> u32 { return (aux[4] + 31u) / 32u; }
-
-// Word 6 is always 0: no compiler can bound the count and unroll it, which takes lavapipe seconds.
-fn trips(count: u32) -> u32 { return count + aux[6]; }
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let item = (id.z * groups.y + id.y) * groups.x * 64u + id.x;
-  let row = item / groups_in_row();
-  let group = item % groups_in_row();
+  let wide = (window_groups() + PARTS - 1u) / PARTS;
+  let row = item / wide;
+  let start = item % wide * PARTS;
   if (row >= aux[0]) { return; }
-  var values = array<f32, 32>();
-  for (var index = 0u; index < trips(32u); index++) {
-    let column = group * 32u + index;
-    if (column < aux[4]) { values[index] = read_value(row * aux[4] + column); }
+  var values = array<f32, SCALE_GROUP>();
+  for (var index = 0u; index < trips(SCALE_GROUP); index++) {
+    let column = start * 32u + index;
+    if (column < window_groups() * 32u && window_group() * 32u + column < row_columns()) { values[index] = read_value(aux[12] + row, column); }
     // Tested on the bits: a compiler may assume that NaN does not happen.
-    if ((bitcast<u32>(values[index]) & 0x7f800000u) == 0x7f800000u) { atomicOr(&status[aux[3]], 1u); }
+    if ((bitcast<u32>(values[index]) & 0x7f800000u) == 0x7f800000u) { flag(); }
   }
-  encode(aux[1] + row * aux[2], group, values);
+  encode(aux[1] + row * aux[2], window_group() + start, values);
 }
+
+fn flag() { atomicOr(&status[aux[3]], 1u); }
+
+// The block of eight rows that a row's group of 32 is in.
+fn block_of(row: u32, group: u32) -> u32 { return (row / 8u) * row_groups() + group; }

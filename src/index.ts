@@ -30,4 +30,4 @@ export type {
 } from './api/types.ts'
 export { errorCodes, GlmError, type GlmErrorCode } from './errors.ts'
 export { type CatalogEntry, catalog } from './model/catalog.ts'
-export { cache } from './weights/cache.ts'
+export { cache } from './weights/store.ts'

@@ -1,2 +1,2 @@
 // Source values stored as F32.
-fn read_value(index: u32) -> f32 { return bitcast<f32>(source[index]); }
+fn read_value(row: u32, column: u32) -> f32 { return bitcast<f32>(source[row * row_columns() + column]); }

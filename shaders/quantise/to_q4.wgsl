@@ -1,24 +1,25 @@
 // 4-bit: codes -8..7 times a scale that is searched: 43 candidates put the value of largest magnitude between 5.5 and 8.5 steps (either sign);
 // each candidate's codes are refitted by least squares, scale = sum(x l) / sum(l l), and the one with the least squared error stays.
-fn encode(row: u32, group: u32, values: array<f32, 32>) {
-  let block = (row / 8u) * groups_in_row() + group;
+fn encode(row: u32, group: u32, values: array<f32, SCALE_GROUP>) {
+  var own = values;
   let bits = half_bits(search_scale(values));
   let scale = unpack2x16float(bits).x;
-  for (var word = 0u; word < trips(4u); word++) {
+  // The last scale of a row may serve fewer groups.
+  for (var word = 0u; word < trips(min(PARTS, row_groups() - group) * 4u); word++) {
     var packed = 0u;
     for (var byte = 0u; byte < 4u; byte++) {
-      packed |= u32(code_of(values[word * 8u + byte], scale) + 8) << (byte * 8u);
-      packed |= u32(code_of(values[word * 8u + byte + 4u], scale) + 8) << (byte * 8u + 4u);
+      packed |= u32(code_of(own[word * 8u + byte], scale) + 8) << (byte * 8u);
+      packed |= u32(code_of(own[word * 8u + byte + 4u], scale) + 8) << (byte * 8u + 4u);
     }
-    atomicStore(&y[(block * 8u + row % 8u) * 4u + word], packed);
+    keep4(row, group + word / 4u, word % 4u, packed);
   }
-  atomicOr(&y[aux[5] + block * 4u + (row % 8u) / 2u], bits << (16u * (row % 2u)));
+  keep_half(aux[5], row, group / PARTS, bits);
 }
 
-fn search_scale(values: array<f32, 32>) -> f32 {
+fn search_scale(values: array<f32, SCALE_GROUP>) -> f32 {
   var own = values;
   var largest = 0.0;
-  for (var index = 0u; index < trips(32u); index++) { largest = select(largest, own[index], abs(own[index]) > abs(largest)); }
+  for (var index = 0u; index < trips(SCALE_GROUP); index++) { largest = select(largest, own[index], abs(own[index]) > abs(largest)); }
   if (largest == 0.0) { return 0.0; }
   var best = -1.0;
   var best_scale = 0.0;
@@ -29,7 +30,7 @@ fn search_scale(values: array<f32, 32>) -> f32 {
     let scale = largest / target_code;
     var cross = 0.0;
     var square = 0.0;
-    for (var index = 0u; index < trips(32u); index++) {
+    for (var index = 0u; index < trips(SCALE_GROUP); index++) {
       let code = f32(code_of(own[index], scale));
       cross += own[index] * code;
       square += code * code;

@@ -1,18 +1,19 @@
 // 8-bit: scale = f16(max |x| / 127), code = round(x / scale). Scales of eight rows stand together, two to a word.
-fn encode(row: u32, group: u32, values: array<f32, 32>) {
-  let block = (row / 8u) * groups_in_row() + group;
+fn encode(row: u32, group: u32, values: array<f32, SCALE_GROUP>) {
+  var own = values;
   var largest = 0.0;
-  for (var index = 0u; index < trips(32u); index++) { largest = max(largest, abs(values[index])); }
+  for (var index = 0u; index < trips(SCALE_GROUP); index++) { largest = max(largest, abs(own[index])); }
   let bits = half_bits(largest / 127.0);
   let scale = unpack2x16float(bits).x;
-  for (var word = 0u; word < trips(8u); word++) {
+  // The last scale of a row may serve fewer groups.
+  for (var word = 0u; word < trips(min(PARTS, row_groups() - group) * 8u); word++) {
     var packed = 0u;
     for (var byte = 0u; byte < 4u; byte++) {
-      packed |= (u32(code_of(values[word * 4u + byte], scale)) & 0xffu) << (byte * 8u);
+      packed |= (u32(code_of(own[word * 4u + byte], scale)) & 0xffu) << (byte * 8u);
     }
-    atomicStore(&y[((block * 2u + word / 4u) * 8u + row % 8u) * 4u + word % 4u], packed);
+    keep8(row, group + word / 8u, word % 8u, packed);
   }
-  atomicOr(&y[aux[5] + block * 4u + (row % 8u) / 2u], bits << (16u * (row % 2u)));
+  keep_half(aux[5], row, group / PARTS, bits);
 }
 
 fn code_of(value: f32, scale: f32) -> i32 {

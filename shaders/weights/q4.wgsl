@@ -1,4 +1,4 @@
-// 4-bit weights: codes 0..15 stand for (code - 8) * scale. Needs GROUPS, SCALES (vec4 offset of the f16 scales); coded.wgsl.
+// 4-bit weights: -8..7, kept as 0..15. Needs GROUPS, SCALES (vec4 offset of the f16 scales); coded.wgsl.
 // One vec4<u32> holds 32 codes of one row; byte b of a word holds code b (low nibble) and code b + 4 (high nibble).
 @group(0) @binding(0) var<storage, read> weights: array<vec4u>;
 const CODE_ZERO = 8.0;

@@ -1,4 +1,4 @@
-// 8-bit weights: signed codes times a scale. Needs GROUPS, SCALES (vec4 offset of the f16 scales); coded.wgsl. Two vec4<u32> hold 32 codes of a row.
+// 8-bit weights: signed codes. Needs GROUPS, SCALES (vec4 offset of the f16 scales); coded.wgsl. Two vec4<u32> hold 32 codes of a row.
 @group(0) @binding(0) var<storage, read> weights: array<vec4u>;
 const CODE_ZERO = 0.0;
 

@@ -14,11 +14,11 @@ const phases: Record<BenchPhase, string> = {
 }
 
 export async function bench({ model, values }: Call<'bench'>, setting: Setting): Promise<number> {
-  const { terminal, signal, home } = setting
-  const { weights, json, kv, without, untuned, ...options } = values
+  const { terminal, signal } = setting
+  const { weights, hub, json, kv, without, untuned, ...options } = values
   const left = leftOut(without)
   const { engine } = await openEngine(
-    sourceOf(model!, home),
+    await sourceOf(model!, setting, { hub }),
     {
       weights,
       context: benchContext(options),

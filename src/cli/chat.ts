@@ -9,9 +9,9 @@ import { openEngine, type Setting, sourceOf } from './model.ts'
 
 export async function chat({ model, values }: Call<'chat'>, setting: Setting): Promise<number> {
   const { terminal } = setting
-  const source = sourceOf(model!, setting.home)
+  const source = await sourceOf(model!, setting, { hub: values.hub })
   // Told before the weights are read.
-  if (!(await exists(source, 'tokenizer.json', setting.signal))) {
+  if (source.entry === undefined && !(await exists(source, 'tokenizer.json', setting.signal))) {
     throw new GlmError('template_invalid', 'This model has no tokenizer.json; add it to its folder.')
   }
   const { engine, milliseconds } = await openEngine(source, { weights: values.weights, context: values.context }, setting)

@@ -38,6 +38,11 @@ const weights = {
   value: 'FORMAT',
   about: `weights on the GPU: ${formats.join(', ')} (default file: as stored, q4 where not quantised)`,
 } as const
+const hub = {
+  kind: 'text',
+  value: 'ADDRESS',
+  about: 'the hub that owner/name lies on (default https://huggingface.co, or GLM_HUB)',
+} as const
 const most = Number.MAX_SAFE_INTEGER
 
 export const commands = {
@@ -49,6 +54,7 @@ export const commands = {
       tokens: { kind: 'tokens', value: 'IDS', about: 'token ids with commas between them, such as 5,9,2' },
       text: { kind: 'text', value: 'TEXT', about: 'text to tokenize instead; special tokens in it are plain text' },
       weights,
+      hub,
       logits: { kind: 'text', value: 'FILE', about: 'also writes all logits, little-endian float32 [tokens, vocabulary]' },
     },
   },
@@ -73,6 +79,7 @@ export const commands = {
       seed: { kind: 'whole', value: 'S', low: -most, high: most, about: 'the same seed gives the same answer' },
       context: { kind: 'whole', value: 'N', low: 2, high: most, about: 'positions of prompt and answer together (default 4096)' },
       weights,
+      hub,
       raw: { kind: 'switch', about: 'gives the prompt without a chat template; special tokens in it count' },
       json: { kind: 'switch', about: 'prints tokens, usage and timings as a last line of JSON' },
     },
@@ -99,14 +106,24 @@ export const commands = {
       },
       untuned: { kind: 'switch', about: 'measures the variants that serve before the tuner has looked for faster ones' },
       weights,
+      hub,
       json: { kind: 'switch', about: 'prints all of it as a last line of JSON' },
     },
   },
   doctor: {
-    about: 'Says what this machine offers, and whether a model fits it.',
+    about: 'Says what this machine offers, and what a model takes of it; only headers are read.',
     model: 'optional',
     flags: {
-      weights,
+      weights: { ...weights, kind: 'text', about: `as of the other commands, or auto: the best that fits` },
+      context: { kind: 'whole', value: 'N', low: 2, high: most, about: 'positions of prompt and answer together (default 4096)' },
+      memory: {
+        kind: 'number',
+        value: 'GB',
+        low: 0.001,
+        high: 1e6,
+        about: 'memory that the model may take (default: half of the machine)',
+      },
+      hub,
       json: { kind: 'switch', about: 'prints all of it as a last line of JSON' },
     },
   },

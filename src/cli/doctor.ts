@@ -1,12 +1,14 @@
-// `doctor`: what this machine offers, a sentence per line; and whether a model fits it.
+// `doctor`: what this machine offers, a sentence per line; and what a model takes of it, told from headers alone.
 import { freemem, totalmem } from 'node:os'
+import type { ModelPlan, PlanOptions } from '../api/plan.ts'
 import { readModel } from '../engine/checkpoint.ts'
+import { planModel } from '../engine/plan.ts'
 import { asGlmError } from '../errors.ts'
 import { openGpu } from '../gpu/device.ts'
+import type { Source } from '../weights/source.ts'
 import type { Call } from './arguments.ts'
-import { type Fit, fitModel } from './fit.ts'
 import { findGpu } from './gpu.ts'
-import { type Setting, sourceOf } from './model.ts'
+import { formats, type Setting, sourceOf } from './model.ts'
 import { size } from './terminal.ts'
 
 /** Limits that the shaders and the weights meet. */
@@ -31,26 +33,43 @@ interface Machine {
 
 /** 0 where all is well, 1 where there is no GPU or the model cannot run on it. */
 export async function doctor({ model, values }: Call<'doctor'>, setting: Setting): Promise<number> {
-  const { terminal, home, signal } = setting
-  const source = model === undefined ? undefined : sourceOf(model, home)
+  const { terminal } = setting
+  const memory = values.memory === undefined ? undefined : values.memory * 1e9
+  const auto = values.weights === 'auto'
+  const source = model === undefined ? undefined : await sourceOf(model, setting, { hub: values.hub, ...(auto ? { memory } : {}) })
   const say = (sentences: string[]) => terminal.print(sentences.map((sentence) => `${sentence}\n`).join(''))
   const machine = await examine()
-  const memory = { total: totalmem(), free: freemem() }
-  say([...machineSentences(machine), ...surroundings(memory)])
-  const fitted =
-    source &&
-    fitModel(await readModel(source, signal), {
-      name: source.name,
-      weights: values.weights,
-      binding: machine.limits.maxStorageBufferBindingSize ?? guaranteedBinding,
-    })
-  if (fitted) say(modelSentences(fitted, machine))
+  const own = { total: totalmem(), free: freemem() }
+  say([...machineSentences(machine), ...surroundings(own)])
+  const plan = source && (await planOf(source, machine, { ...values, memory }, setting))
+  if (plan) say(modelSentences(plan))
   if (values.json) {
     const { adapter, features, limits, reason } = machine
-    const rest = { memory, node: process.version, cache: null, ...(reason ? { reason } : {}), ...(fitted ? { model: fitted } : {}) }
+    const rest = { memory: own, node: process.version, cache: null, ...(reason ? { reason } : {}), ...(plan ? { model: plan } : {}) }
     terminal.print(`${JSON.stringify({ adapter, features, limits, ...rest })}\n`)
   }
-  return machine.adapter && fitted?.fits !== false ? 0 : 1
+  return machine.adapter && plan?.fits !== false ? 0 : 1
+}
+
+async function planOf(
+  source: Source,
+  machine: Machine,
+  values: { weights?: string; context?: number; memory?: number },
+  { signal }: Setting,
+) {
+  const { weights, context, memory } = values
+  const options: PlanOptions = {
+    // The plan refuses what is no format.
+    ...(weights === undefined ? {} : { weights: weights as NonNullable<PlanOptions['weights']> }),
+    ...(context === undefined ? {} : { context }),
+    ...(memory === undefined ? {} : { memory }),
+  }
+  return planModel(source.name, await readModel(source, { formats, signal }), options, {
+    binding: machine.limits.maxStorageBufferBindingSize ?? guaranteedBinding,
+    ...(machine.limits.maxBufferSize === undefined ? {} : { buffer: machine.limits.maxBufferSize }),
+    software: machine.adapter?.software ?? false,
+    memory: totalmem(),
+  })
 }
 
 async function examine(): Promise<Machine> {
@@ -85,17 +104,19 @@ function surroundings({ total, free }: { total: number; free: number }): string[
   ]
 }
 
-function modelSentences({ name, family, format, bytes, kvBytes, tensors, faults, fits, formats }: Fit, { adapter }: Machine): string[] {
+function modelSentences(plan: ModelPlan): string[] {
+  const { name, family, parameters, download, gpu, context, weights, tensors, formats, faults, verdict } = plan
+  if (faults.length > 0) return [verdict]
   const split = tensors.filter(({ parts }) => parts > 1)
-  const where = adapter ? 'this GPU' : 'any GPU with WebGPU'
-  if (faults.length > 0)
-    return [`${name} cannot be loaded: ${faults[0]!}${faults.length > 1 ? ` There are ${faults.length - 1} more like this.` : ''}`]
-  const unfit = tensors.filter(({ parts }) => parts === 0).map((tensor) => tensor.name)
+  const largest = split.reduce((most, one) => (one.bytes > most.bytes ? one : most), split[0]!)
+  const kinds = formats.map((one) => `${one.weights} ${size(one.bytes)}${one.fits ? '' : ' (does not fit)'}`)
   return [
-    `${name} is a ${family} model; as ${format} its weights take ${size(bytes)}, and keys and values ${size(kvBytes)} per position.`,
-    fits
-      ? `Every one of its ${tensors.length} tensors fits ${where} as ${format}${split.length > 0 ? `, ${split.length} of them split by rows` : ''}.`
-      : `${unfit[0]} does not fit ${where} as ${format}; load it with weights q4.`,
-    formats.length > 0 ? `Formats whose tensors all fit: ${formats.join(', ')}.` : 'Its tensors fit in no format.',
+    `${name} is a ${family} model of ${(parameters / 1e6).toFixed(1)} million parameters; its weight files have ${size(download)}.`,
+    `With weights ${weights} and ${context} positions it takes ${size(gpu.total)} of the GPU: weights ${size(gpu.weights)}, keys and values ${size(gpu.kv)}, activations ${size(gpu.scratch)}.`,
+    ...(split.length > 0
+      ? [`Larger than one binding, and split by rows: ${split.length}, of them ${largest.name} into ${largest.parts}.`]
+      : []),
+    `All together, by format of the weights: ${kinds.join(', ')}.`,
+    verdict,
   ]
 }

@@ -2,9 +2,15 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Engine, type EngineOptions } from '../engine/engine.ts'
-import { GlmError } from '../errors.ts'
+import { asGlmError, GlmError } from '../errors.ts'
+import * as reading from '../formats.ts'
+import { catalog } from '../model/catalog.ts'
+import { narrow } from '../weights/choose.ts'
 import { folderSource } from '../weights/folder.ts'
 import { httpSource } from '../weights/http.ts'
+import { parseModelName } from '../weights/hub.ts'
+import { type Opened, openHub } from '../weights/open.ts'
+import { placeOf } from '../weights/place.ts'
 import type { Source } from '../weights/source.ts'
 import { findGpu } from './gpu.ts'
 import { size, type Terminal } from './terminal.ts'
@@ -17,18 +23,60 @@ export interface Setting {
   signal: AbortSignal
 }
 
-/** The files of a model. Throws `model_unknown` unless it is `pocket`, an http(s) address or a folder. */
-export function sourceOf(model: string, home: string): Source {
-  if (model === 'pocket') return folderSource(pocket(home))
-  if (/^https?:/i.test(model)) return readOnce(httpSource({ base: model }))
+/** What a command says of where its model comes from. */
+export interface Finding {
+  /** Address of the hub, where it is not huggingface.co: a mirror. Default: GLM_HUB of the environment. */
+  hub?: string | undefined
+  /** Of several quantisations the best that fits so many bytes; without, 4 bits. */
+  memory?: number | undefined
+}
+
+/**
+ * The files of a model: a name in the catalog, an http(s) address of a folder or a .gguf file, a folder or a .gguf file on disk, or a repository of
+ * the hub; what lies on disk goes before the hub. Throws `model_unknown` for anything else. Where there were several, it says which was taken.
+ */
+export async function sourceOf(
+  model: string,
+  setting: Setting,
+  { hub = process.env.GLM_HUB || undefined, memory }: Finding = {},
+): Promise<Source> {
+  const { terminal, signal } = setting
+  const options = { signal, ...(hub === undefined ? {} : { hub }), ...(memory === undefined ? {} : { memory }) }
+  const tell = ({ source, chosen }: Opened) => {
+    if (chosen) terminal.log(chosen.why)
+    return source
+  }
+  const known = catalog.find(({ id }) => id === model)
+  if (known) {
+    if (known.repository === undefined) return folderSource(pocket(setting.home))
+    terminal.log([`${known.title} is under the licence ${known.licence}.`, known.notice && `${known.notice}.`].filter(Boolean).join(' '))
+    return tell(await openHub(`${known.repository}@${known.revision}/${known.file}`, options))
+  }
+  const onHub = parseModelName(model, hub) !== undefined
+  if (/^https?:/i.test(model)) return onHub ? tell(await openHub(model, options)) : webSource(model)
   const found = statSync(model, { throwIfNoEntry: false })
-  if (found?.isDirectory()) return folderSource(model)
+  if (found?.isDirectory() || (found && /\.gguf$/i.test(model))) return tell(await narrow(folderSource(model), options))
+  if (!found && onHub) return tell(await openHub(model, options).catch((error) => Promise.reject(nowhere(model, error))))
   throw new GlmError(
     'model_unknown',
     found
-      ? `"${model}" is a file; give the folder it lies in.`
-      : `"${model}" is not a folder here; give a folder, an address that begins with https://, or pocket.`,
+      ? `"${model}" is a file, but no .gguf; give that, or the folder it lies in.`
+      : `"${model}" is not a folder here; give a folder, a .gguf file, an address that begins with https://, owner/name on the hub, or ${ids()}.`,
   )
+}
+
+const ids = () => catalog.map(({ id }) => id).join(', ')
+
+/** Whoever wrote a path that is not there hears that too. */
+function nowhere(model: string, error: unknown): unknown {
+  const { code, message } = asGlmError(error)
+  if (code !== 'model_unknown' && code !== 'file_missing' && code !== 'network_failed') return error
+  return new GlmError(code, `${message} "${model}" is no folder here either.`, { cause: error })
+}
+
+function webSource(model: string): Source {
+  const { entry, ...place } = placeOf(model)
+  return readOnce({ ...httpSource(place), ...(entry === undefined ? {} : { entry }) })
 }
 
 /** Beside dist/cli.js, or in the repository. */
@@ -44,7 +92,7 @@ function readOnce(source: Source): Source {
   return {
     ...source,
     read(path, start, end, signal) {
-      if (path.endsWith('.safetensors')) return source.read(path, start, end, signal)
+      if (/\.(safetensors|gguf)$/i.test(path)) return source.read(path, start, end, signal)
       const key = `${path} ${start} ${end}`
       const bytes = kept.get(key) ?? source.read(path, start, end, signal)
       kept.set(key, bytes)
@@ -52,6 +100,9 @@ function readOnce(source: Source): Source {
     },
   }
 }
+
+/** What reads GGUFs and quantised folders: a page fetches it, here it is at hand. */
+export const formats = async () => reading
 
 /** Loads a model on this machine's GPU, and says on stderr what it became. */
 export async function openEngine(
@@ -62,7 +113,7 @@ export async function openEngine(
   const { terminal, signal } = setting
   const began = performance.now()
   const gpu = await findGpu()
-  const engine = await Engine.load({ ...options, gpu, source, signal, onProgress: (progress) => terminal.progress(progress) })
+  const engine = await Engine.load({ ...options, gpu, source, formats, signal, onProgress: (progress) => terminal.progress(progress) })
   const milliseconds = performance.now() - began
   const { id, weights, bytes, adapter } = engine.info
   const slow = adapter.software ? ', a software adapter: right, but slow' : ''

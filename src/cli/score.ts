@@ -4,10 +4,10 @@ import { readModel } from '../engine/checkpoint.ts'
 import { GlmError } from '../errors.ts'
 import type { Source } from '../weights/source.ts'
 import type { Call } from './arguments.ts'
-import { openEngine, type Setting, sourceOf } from './model.ts'
+import { formats, openEngine, type Setting, sourceOf } from './model.ts'
 
 export async function score({ model, values }: Call<'score'>, setting: Setting): Promise<number> {
-  const source = sourceOf(model!, setting.home)
+  const source = await sourceOf(model!, setting, { hub: values.hub })
   const { tokens, vocabulary } = await tokensOf(source, values, setting.signal)
   const file = values.logits === undefined ? undefined : createLogitsFile(values.logits)
   let whole = false
@@ -38,7 +38,7 @@ async function tokensOf(
   values: Call<'score'>['values'],
   signal: AbortSignal,
 ): Promise<{ tokens: number[]; vocabulary: number }> {
-  const { config, tokenizer } = await readModel(source, signal)
+  const { config, tokenizer } = await readModel(source, { formats, signal })
   const vocabulary = config.vocabulary
   if (values.text !== undefined && !tokenizer) {
     throw new GlmError('template_invalid', 'This model has no tokenizer.json; add it to its folder, or give --tokens.')

@@ -4,15 +4,17 @@ import { GlmError } from '../errors.ts'
 import type { Buffers } from '../gpu/buffers.ts'
 import type { Gpu } from '../gpu/device.ts'
 import type { Pipelines } from '../gpu/pipeline.ts'
-import type { Format } from '../kernels/matrix.ts'
+import type { Format, Matrix } from '../kernels/matrix.ts'
+import { codingOf, formatOf } from '../model/codings.ts'
 import { type Config, type GenerationConfig, parseConfig, parseGenerationConfig } from '../model/config.ts'
 import type { LayerWeights, Weights } from '../model/decoder.ts'
 import { auxLength, planEmbedding, planFinal, planHead, planLayer } from '../model/layout.ts'
 import { type ChatTemplate, createTemplate } from '../text/template.ts'
 import { createTokenizer, type Tokenizer, tokenText } from '../text/tokenizer.ts'
-import { Loader } from '../weights/load.ts'
-import { type Checkpoint, openCheckpoint } from '../weights/safetensors.ts'
+import { Loader, type MatrixPlan, type VectorPlan } from '../weights/load.ts'
+import { openCheckpoint } from '../weights/safetensors.ts'
 import { exists, readJson, readWhole, type Source } from '../weights/source.ts'
+import type { Checkpoint } from '../weights/tensor.ts'
 
 export interface ModelFiles {
   config: Config
@@ -23,18 +25,45 @@ export interface ModelFiles {
   template?: ChatTemplate
 }
 
-export async function readModel(source: Source, signal?: AbortSignal): Promise<ModelFiles> {
-  const config = parseConfig(await readJson(source, 'config.json', signal))
-  const generation = parseGenerationConfig(await optionalJson(source, 'generation_config.json', signal))
+/** What reads everything but a plain safetensors folder (src/formats.ts): fetched when it is wanted. */
+export interface Formats {
+  readGguf(source: Source, file: string, signal?: AbortSignal): Promise<ModelFiles>
+  /** A folder whose config.json names a quantisation, or a family by another name. */
+  readForeign(source: Source, config: Record<string, unknown>, signal?: AbortSignal): Promise<ModelFiles>
+}
+
+export interface ReadOptions {
+  /** Absent: only plain safetensors folders are read. */
+  formats?: (() => Promise<Formats>) | undefined
+  signal?: AbortSignal | undefined
+}
+
+export async function readModel(source: Source, { formats = noFormats, signal }: ReadOptions = {}): Promise<ModelFiles> {
+  if (source.entry?.endsWith('.gguf')) return (await formats()).readGguf(source, source.entry, signal)
+  const json = await readJson(source, 'config.json', signal)
+  if (isForeign(json)) return (await formats()).readForeign(source, json, signal)
   const checkpoint = await openCheckpoint(source, signal)
-  const files: ModelFiles = { config, generation, checkpoint }
+  return { config: parseConfig(json), checkpoint, ...(await readAround(source, signal)) }
+}
+
+const noFormats = () => Promise.reject(new GlmError('internal', 'This file needs the formats of the package, and they were not given.'))
+
+const isForeign = (json: unknown): json is Record<string, unknown> => {
+  const fields = (json ?? {}) as Record<string, unknown>
+  return fields.quantization_config != null || fields.model_type === 'chatglm'
+}
+
+/** What stands beside config and weights in a folder. */
+export async function readAround(source: Source, signal?: AbortSignal): Promise<Omit<ModelFiles, 'config' | 'checkpoint'>> {
+  const generation = parseGenerationConfig(await optionalJson(source, 'generation_config.json', signal))
   const tokenizerJson = await optionalJson(source, 'tokenizer.json', signal)
-  if (tokenizerJson === undefined) return files
+  if (tokenizerJson === undefined) return { generation }
   const tokenizerConfig = await optionalJson(source, 'tokenizer_config.json', signal)
-  files.tokenizer = createTokenizer(tokenizerJson, tokenizerConfig)
+  const tokenizer = createTokenizer(tokenizerJson, tokenizerConfig)
   const text = await templateText(source, tokenizerConfig, signal)
-  if (text !== undefined) files.template = createTemplate(text, files.tokenizer, specials(tokenizerConfig))
-  return files
+  return text === undefined
+    ? { generation, tokenizer }
+    : { generation, tokenizer, template: createTemplate(text, tokenizer, specials(tokenizerConfig)) }
 }
 
 async function optionalJson(source: Source, path: string, signal?: AbortSignal): Promise<unknown> {
@@ -61,13 +90,12 @@ function specials(config: unknown): Record<string, string> {
   return result
 }
 
-/** What `file` means for an unquantised checkpoint, and `f32` and the rest for themselves. */
-export function formatFor(weights: WeightsFormat | undefined): Format {
-  const formats: Record<WeightsFormat, Format> = { file: 'q4', f32: 'f32', f16: 'f16', q8: 'q8', q4: 'q4' }
-  if (weights !== undefined && !Object.hasOwn(formats, weights)) {
+const formats: readonly WeightsFormat[] = ['file', 'f32', 'f16', 'q8', 'q4']
+
+export function checkWeights(weights: WeightsFormat = 'file'): WeightsFormat {
+  if (!formats.includes(weights))
     throw new GlmError('request_invalid', `weights is ${JSON.stringify(weights)}; use file, f32, f16, q8 or q4.`)
-  }
-  return formats[weights ?? 'file']
+  return weights
 }
 
 export interface WeightsOptions {
@@ -76,14 +104,14 @@ export interface WeightsOptions {
   gpu: Gpu
   buffers: Buffers
   pipelines: Pipelines
-  format: Format
+  asked: WeightsFormat
   signal?: AbortSignal
   onProgress?: (progress: Pick<Progress, 'phase' | 'loaded' | 'total'>) => void
 }
 
 /** Room on the GPU for every tensor the decoder needs; `fill` reads them into it. */
-export function planWeights(options: WeightsOptions): { weights: Weights; fill: () => Promise<void> } {
-  const { files, onProgress } = options
+export function planWeights(options: WeightsOptions): { weights: Weights; format: Format; fill: () => Promise<void> } {
+  const { files, asked, onProgress } = options
   const { config, checkpoint } = files
   let loaded = 0
   const loader = new Loader({
@@ -95,28 +123,45 @@ export function planWeights(options: WeightsOptions): { weights: Weights; fill: 
       onProgress?.({ phase: 'load', loaded, total: checkpoint.bytes })
     },
   })
-  const embed = loader.matrix(planEmbedding(config))
+  const made: Matrix[] = []
+  const matrix = (plan: MatrixPlan) => {
+    const own = loader.matrix(plan, codingOf(plan, checkpoint, asked))
+    made.push(own)
+    return own
+  }
+  /** A norm's gamma stands in the order of the columns it meets. */
+  const inOrder = (vectors: VectorPlan[], name: string, plan: MatrixPlan) => {
+    const order = loader.orderOf(plan, codingOf(plan, checkpoint, asked))
+    const gamma = vectors.find(({ tensor }) => tensor.endsWith(name))
+    if (order && gamma) gamma.order = order
+  }
+  const embed = matrix(planEmbedding(config))
   const layers = Array.from({ length: config.layers }, (_, layer): LayerWeights => {
     const plan = planLayer(config, layer)
+    inOrder(plan.vectors, 'input_layernorm.weight', plan.qkv)
+    inOrder(plan.vectors, 'post_attention_layernorm.weight', plan.gateUp)
     return {
       plan,
-      qkv: loader.matrix(plan.qkv),
-      o: loader.matrix(plan.o),
-      gateUp: loader.matrix(plan.gateUp),
-      down: loader.matrix(plan.down),
+      qkv: matrix(plan.qkv),
+      o: matrix(plan.o),
+      gateUp: matrix(plan.gateUp),
+      down: matrix(plan.down),
       aux: loader.vectors(plan.vectors, auxLength(plan.vectors)),
     }
   })
   const final = planFinal(config)
+  if (!config.tied) inOrder(final, 'model.norm.weight', planHead(config))
   const weights: Weights = {
     embed,
     layers,
     final: { vectors: final, aux: loader.vectors(final, auxLength(final)) },
     // As transformers: a tied head is the embedding, whatever the file holds beside it.
-    head: config.tied ? embed : loader.matrix(planHead(config)),
+    head: config.tied ? embed : matrix(planHead(config)),
+    ...(checkpoint.gather ? { gather: checkpoint.gather } : {}),
   }
   return {
     weights,
+    format: formatOf(made),
     async fill() {
       await loader.fill()
       await loader.finish()

@@ -7,9 +7,9 @@ import { Pipelines } from '../gpu/pipeline.ts'
 import type { TunedStore } from '../gpu/tuned.ts'
 import { pageSize, type RowsShape } from '../kernels/rows.ts'
 import type { Choices } from '../model/choices.ts'
-import { Decoder, pageBytes, type Weights, widestRow } from '../model/decoder.ts'
+import { Decoder, isOrdered, pageBytes, type Weights, widestRow } from '../model/decoder.ts'
 import type { Source } from '../weights/source.ts'
-import { formatFor, type ModelFiles, planWeights, readModel } from './checkpoint.ts'
+import { checkWeights, type Formats, type ModelFiles, planWeights, readModel } from './checkpoint.ts'
 import { shownLogprobs } from './logprobs.ts'
 import { createOutput } from './output.ts'
 import { aims, Pacer } from './pacer.ts'
@@ -23,6 +23,8 @@ import { type TuneRequest, Variants } from './variants.ts'
 export interface EngineOptions extends GpuOptions {
   gpu: GPU | undefined
   source: Source
+  /** What reads everything but a plain safetensors folder. */
+  formats?: (() => Promise<Formats>) | undefined
   id?: string
   licence?: string
   weights?: WeightsFormat
@@ -117,18 +119,18 @@ export class Engine {
   }
 
   static async load(options: EngineOptions): Promise<Engine> {
-    const format = formatFor(options.weights)
+    const asked = checkWeights(options.weights)
     const context = contextOf(options.context)
     throwIfAborted(options.signal)
     const gpu = await openGpu(options.gpu, options)
     const buffers = new Buffers(gpu)
     try {
-      const files = await readModel(options.source, options.signal)
+      const files = await readModel(options.source, options)
       const pipelines = new Pipelines(gpu)
       const lost = gpu.lost.then((error) => Promise.reject(error))
       lost.catch(() => {})
       return await Promise.race([
-        guardMemory(gpu, () => assemble({ ...options, files, device: gpu, buffers, pipelines, format, wanted: context })),
+        guardMemory(gpu, () => assemble({ ...options, files, device: gpu, buffers, pipelines, asked, wanted: context })),
         lost,
       ])
     } catch (error) {
@@ -270,15 +272,15 @@ type Assembly = EngineOptions & {
   device: Gpu
   buffers: Buffers
   pipelines: Pipelines
-  format: ReturnType<typeof formatFor>
+  asked: WeightsFormat
   wanted: number
 }
 
 async function assemble(options: Assembly): Promise<Engine> {
-  const { files, device: gpu, buffers, pipelines, format, onProgress } = options
+  const { files, device: gpu, buffers, pipelines, onProgress } = options
   const { config } = files
   const kv = kvFormatFor(options, config)
-  const { weights, fill } = planWeights({ ...options, gpu, pipelines: new Pipelines(gpu) })
+  const { weights, format, fill } = planWeights({ ...options, gpu, pipelines: new Pipelines(gpu) })
   const weightBytes = buffers.bytes
   const pages = Math.min(
     Math.ceil(Math.min(options.wanted, config.context) / pageSize),
@@ -286,7 +288,7 @@ async function assemble(options: Assembly): Promise<Engine> {
   )
   const shape = shapeFor(gpu, files, pages)
   const rounding = !options.exact && (options.dot8 ?? parameterCount(files) >= roundingFrom)
-  const choices = await Variants.open({ gpu, rounding, choose: options.choose, store: options.tuned })
+  const choices = await Variants.open({ gpu, rounding, ordered: isOrdered(weights), choose: options.choose, store: options.tuned })
   const decoder = new Decoder({ config, weights, gpu, buffers, pipelines, kv, choices, pages, shape })
   const kvBytes = config.layers * pages * pageBytes(config, kv)
   const pacer = new Pacer({
@@ -330,12 +332,12 @@ async function assemble(options: Assembly): Promise<Engine> {
   return new Engine({ info, files, gpu, pages: cache, runner, scheduler, pipelines, buffers, weights, variants: choices })
 }
 
-function kvFormatFor({ kv, exact, format }: Assembly, { headDim }: ModelFiles['config']): KvFormat {
+function kvFormatFor({ kv, exact, asked }: Assembly, { headDim }: ModelFiles['config']): KvFormat {
   const formats: readonly KvFormat[] = ['f32', 'f16', 'q8']
   if (kv !== undefined && !formats.includes(kv)) throw new GlmError('request_invalid', `kv is ${JSON.stringify(kv)}; use f32, f16 or q8.`)
   if (kv === 'q8' && headDim % 32 !== 0)
     throw new GlmError('request_invalid', `kv q8 needs heads of a multiple of 32, and this model has ${headDim}; use f16.`)
-  return kv ?? (exact || format === 'f32' ? 'f32' : 'f16')
+  return kv ?? (exact || asked === 'f32' ? 'f32' : 'f16')
 }
 
 /** Below this many parameters rounding activations costs more in answers than it saves in time. */

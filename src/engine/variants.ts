@@ -20,6 +20,8 @@ export interface VariantsOptions {
   gpu: Gpu
   /** Whether activations may be rounded to 8 bits. */
   rounding: boolean
+  /** A matrix has an order of its own: its input cannot be summed and reordered at once. */
+  ordered?: boolean
   /** Variants that a test wants to see. */
   choose?: Partial<Choices> | undefined
   store?: TunedStore | undefined
@@ -44,7 +46,7 @@ export class Variants implements Choices {
     this.#options = options
     this.#store = store
     this.#key = key
-    this.fused = options.choose?.fused ?? true
+    this.fused = options.choose?.fused ?? !options.ordered
   }
 
   static async open(options: VariantsOptions): Promise<Variants> {

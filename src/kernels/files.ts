@@ -2,6 +2,8 @@
 import adjust from '../../shaders/adjust.wgsl?raw'
 import attention from '../../shaders/attention.wgsl?raw'
 import attentionMerge from '../../shaders/attention_merge.wgsl?raw'
+import bytes from '../../shaders/bytes.wgsl?raw'
+import codes from '../../shaders/codes.wgsl?raw'
 import dotRolled from '../../shaders/dot/rolled.wgsl?raw'
 import dotUnrolled from '../../shaders/dot/unrolled.wgsl?raw'
 import dot8 from '../../shaders/dot8.wgsl?raw'
@@ -51,12 +53,17 @@ import rowsLogits from '../../shaders/rows/logits.wgsl?raw'
 import rows from '../../shaders/rows.wgsl?raw'
 import sample from '../../shaders/sample.wgsl?raw'
 import stream from '../../shaders/stream.wgsl?raw'
+import weightsCentreNone from '../../shaders/weights/centre/none.wgsl?raw'
+import weightsCentreOwn from '../../shaders/weights/centre/own.wgsl?raw'
 import weightsCoded from '../../shaders/weights/coded.wgsl?raw'
 import weightsDense from '../../shaders/weights/dense.wgsl?raw'
 import weightsEight from '../../shaders/weights/eight.wgsl?raw'
 import weightsHalf from '../../shaders/weights/half.wgsl?raw'
 import weightsQ4 from '../../shaders/weights/q4.wgsl?raw'
 import weightsQ8 from '../../shaders/weights/q8.wgsl?raw'
+import weightsSpanHalves from '../../shaders/weights/span/halves.wgsl?raw'
+import weightsSpanWhole from '../../shaders/weights/span/whole.wgsl?raw'
+import window from '../../shaders/window.wgsl?raw'
 import type { ShaderFile } from '../gpu/shader.ts'
 
 const sources = {
@@ -68,6 +75,9 @@ const sources = {
   'input/drop': inputDrop,
   'input/keep': inputKeep,
   'input/sandwich': inputSandwich,
+  bytes,
+  codes,
+  window,
   'dot/rolled': dotRolled,
   'dot/unrolled': dotUnrolled,
   dot8,
@@ -114,10 +124,14 @@ const sources = {
   'rows/logits': rowsLogits,
   sample,
   stream,
+  'weights/centre/none': weightsCentreNone,
+  'weights/centre/own': weightsCentreOwn,
   'weights/dense': weightsDense,
   'weights/half': weightsHalf,
   'weights/q4': weightsQ4,
   'weights/q8': weightsQ8,
+  'weights/span/halves': weightsSpanHalves,
+  'weights/span/whole': weightsSpanWhole,
 }
 
 export type ShaderName = keyof typeof sources

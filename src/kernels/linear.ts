@@ -4,7 +4,7 @@ import type { KvFormat } from '../api/types.ts'
 import type { Kernel } from '../gpu/pipeline.ts'
 import { float } from '../gpu/shader.ts'
 import { files, loops, type ShaderName } from './files.ts'
-import { type Matrix, type MatrixPart, reader, scalesAt } from './matrix.ts'
+import { type Matrix, type MatrixPart, reader } from './matrix.ts'
 import { type RowsShape, rowsConstants } from './rows.ts'
 
 export interface Norm {
@@ -62,7 +62,7 @@ export const kvScales = (pages: number, kvHeads: number, headDim: number): numbe
 /** The kernel `name` over these options; it adds constants of its own (rows of a tile, threads, outputs of a workgroup). */
 export function linear(name: 'matmul' | 'dot8' | 'gemm' | 'gemm8', options: LinearOptions, own: Record<string, number>): Kernel {
   const { matrix, part, input, output, shape } = options
-  const weights = reader(matrix.format, options.f16)
+  const weights = reader(matrix, part, options.f16)
   return {
     name: `${name} ${matrix.name}`,
     files: files(
@@ -87,10 +87,7 @@ export function linear(name: 'matmul' | 'dot8' | 'gemm' | 'gemm8', options: Line
     },
     constants: {
       ...rowsConstants(shape),
-      GROUPS: matrix.groups,
-      SCALES: scalesAt(matrix.format, matrix.groups, part.rows),
-      ROWS_OUT: part.rows,
-      ROW_OFFSET: part.offset,
+      ...weights.constants,
       Y_STRIDE: output.stride,
       Y_WIDTH: matrix.rows,
       ...own,

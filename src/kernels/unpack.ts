@@ -1,6 +1,6 @@
 // The first rows of a matrix as the format keeps them, on the host: what a kernel's answer is checked against.
 import { readBack } from '../gpu/buffers.ts'
-import { type Matrix, scaled, scalesAt } from './matrix.ts'
+import { centresAt, type Matrix, scaled, scaleGroups, scalesAt } from './matrix.ts'
 
 const halves = new DataView(new ArrayBuffer(4))
 
@@ -15,13 +15,15 @@ function half(bits: number): number {
 const words = { f32: 32, f16: 16, q8: 8, q4: 4 }
 
 /** [count, groups * 32]; `count` is a multiple of 8. */
-export async function unpackRows(device: GPUDevice, { format, groups, parts }: Matrix, count: number): Promise<Float64Array> {
+export async function unpackRows(device: GPUDevice, matrix: Matrix, count: number): Promise<Float64Array> {
+  const { format, group, centred, groups, parts } = matrix
   const { buffer, rows } = parts[0]!
   const perRow = words[format]
   const codes = new DataView(await readBack(device, buffer, 0, count * groups * perRow * 4))
-  const scales = scaled(format)
-    ? new Uint16Array(await readBack(device, buffer, scalesAt(format, groups, rows) * 16, count * groups * 2))
-    : undefined
+  const spans = scaleGroups(matrix, groups)
+  const halves = async (at: number) => new Uint16Array(await readBack(device, buffer, at * 16, count * spans * 2))
+  const scales = scaled(format) ? await halves(scalesAt(matrix, groups, rows)) : undefined
+  const centres = centred ? await halves(centresAt(matrix, groups, rows)) : undefined
   // Vectors of eight rows stand side by side: of 4 words, but of 2 in f16.
   const wide = format === 'f16' ? 2 : 4
   const values = new Float64Array(count * groups * 32)
@@ -31,14 +33,16 @@ export async function unpackRows(device: GPUDevice, { format, groups, parts }: M
       const index = column & 31
       const word = (index * perRow) >> 5
       const at = (block * perRow * 8 + Math.floor(word / wide) * wide * 8 + (row & 7) * wide + (word % wide)) * 4
-      const scale = scales ? half(scales[block * 8 + (row & 7)]!) : 1
+      const span = ((row >> 3) * spans + Math.floor(column / group)) * 8 + (row & 7)
+      const scale = scales ? half(scales[span]!) : 1
+      const centre = centres ? half(centres[span]!) : 0
       const read = {
         f32: () => codes.getFloat32(at, true),
         f16: () => half(codes.getUint16(at + (index & 1) * 2, true)),
         q8: () => codes.getInt8(at + (index & 3)),
         q4: () => ((codes.getUint8(at + (index & 3)) >> (index & 4)) & 15) - 8,
       }[format]
-      values[row * groups * 32 + column] = read() * scale
+      values[row * groups * 32 + column] = read() * scale + centre
     }
   }
   return values

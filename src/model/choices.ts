@@ -21,7 +21,8 @@ export interface Choices {
 }
 
 /** What matrices of one shape share. */
-export const shapeKey = ({ format, rows, columns }: Matrix): string => `${format} ${rows}x${columns}`
+export const shapeKey = ({ format, group, centred, rows, columns }: Matrix): string =>
+  `${format}${group === 32 ? '' : `/${group}`}${centred ? '+' : ''} ${rows}x${columns}`
 
 /** A choice as one word, and back: what the tuner keeps. */
 export const choiceId = ({ kernel, threads, lanes, stripes }: Choice): string => [kernel, threads, lanes, stripes].join(':')
@@ -33,13 +34,15 @@ export function parseChoice(id: string): Choice | undefined {
   return { kernel, threads, lanes, stripes }
 }
 
+/** Codes that DP4A multiplies: a scale serves whole groups of 32. */
+const rounds = ({ format, group, order }: Matrix, rounding: boolean): boolean => rounding && scaled(format) && group >= 32 && !order
+
 /** More lanes than groups would idle. */
 const within = (lanes: number, matrix: Matrix): number => Math.min(lanes, 2 ** Math.floor(Math.log2(matrix.groups)))
 
 /** Before anything is measured. CPU adapters keep these: barriers and many lanes cost them, integer dot products pay. */
 export function untuned(matrix: Matrix, info: Pick<AdapterInfo, 'software'>, rounding: boolean): Choice {
-  if (info.software)
-    return { kernel: rounding && scaled(matrix.format) ? 'dot8' : 'matmul', threads: 64, lanes: 1, stripes: rounding ? 2 : 1 }
+  if (info.software) return { kernel: rounds(matrix, rounding) ? 'dot8' : 'matmul', threads: 64, lanes: 1, stripes: rounding ? 2 : 1 }
   const lanes = within(matrix.rows <= 4096 ? 16 : 8, matrix)
   return { kernel: 'matmul', threads: Math.max(64, lanes * 8), lanes, stripes: 1 }
 }
@@ -47,7 +50,7 @@ export function untuned(matrix: Matrix, info: Pick<AdapterInfo, 'software'>, rou
 /** Every variant worth measuring for a matrix. */
 export function candidates(matrix: Matrix, rounding: boolean): Choice[] {
   const list: Choice[] = []
-  for (const kernel of rounding && scaled(matrix.format) ? (['matmul', 'dot8'] as const) : (['matmul'] as const)) {
+  for (const kernel of rounds(matrix, rounding) ? (['matmul', 'dot8'] as const) : (['matmul'] as const)) {
     for (const [lanes, stripes] of [
       [4, 1],
       [8, 1],
@@ -64,5 +67,5 @@ export function candidates(matrix: Matrix, rounding: boolean): Choice[] {
 /** Tiles pay on GPUs; on CPU adapters only with rounding, and a small model would wait a second for each of them to compile. */
 export function untunedPrefill(matrix: Matrix, info: Pick<AdapterInfo, 'software'>, rounding: boolean): PrefillChoice {
   if (!info.software) return 'gemm'
-  return rounding && scaled(matrix.format) ? 'gemm8' : 'matmul'
+  return rounds(matrix, rounding) ? 'gemm8' : 'matmul'
 }

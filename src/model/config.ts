@@ -27,6 +27,12 @@ export interface Config {
   theta: number
   yarn?: Yarn
   qkvBias: boolean
+  /** Rows of q and k stand half-split in the file and are put back to adjacent pairs at load. */
+  halves?: boolean
+  /** q, k and v stand in one tensor, qkv_proj. */
+  together?: boolean
+  /** gate_proj and up_proj stand in tensors of their own. */
+  apart?: boolean
   tied: boolean
   /** Positions the checkpoint was made for. */
   context: number

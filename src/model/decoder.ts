@@ -41,7 +41,13 @@ export interface Weights {
   /** Norms of the head's kernel. */
   final: { vectors: readonly VectorPlan[]; aux: GPUBuffer }
   layers: LayerWeights[]
+  /** Brings inputs into a matrix's own order (kernels/gather.ts); there where one has an order. */
+  gather?: (columns: number) => Kernel
 }
+
+/** Whether a matrix keeps an order of its own. */
+export const isOrdered = ({ head, layers }: Weights): boolean =>
+  [head, ...layers.flatMap(({ qkv, o, gateUp, down }) => [qkv, o, gateUp, down])].some(({ order }) => order)
 
 export interface DecoderOptions {
   config: Config
@@ -91,6 +97,7 @@ export class Decoder {
   readonly #attended: GPUBuffer // [rows, heads * headDim]
   readonly #act: GPUBuffer // [rows, ffn]
   readonly #packed: GPUBuffer // [rows], a prompt's activations as 8-bit codes
+  readonly #gathered: GPUBuffer | undefined // [rows, widest], the input of a matrix whose columns keep an order of their own
   #partials: GPUBuffer | undefined // [slots, stretches, heads, headDim and two sums], once a sequence is that long
 
   constructor(options: DecoderOptions) {
@@ -104,6 +111,7 @@ export class Decoder {
     this.#act = rows('act', config.ffn)
     const rounds = options.weights.layers.some(({ qkv }) => options.choices.prefill(qkv) === 'gemm8')
     this.#packed = rounds ? buffers.make('packed', packedWords(shape.rows, Math.ceil(widestRow(config) / 32)) * 4) : this.#act
+    if (isOrdered(options.weights)) this.#gathered = rows('gathered', widestRow(config))
     this.logits = buffers.make('logits', shape.logits * config.vocabulary * 4)
     this.kv = options.weights.layers.map((_, layer) => buffers.make(`kv ${layer}`, pages * pageBytes(config, kv)))
     const table = ropeTable(config, pages * pageSize)
@@ -262,6 +270,19 @@ export class Decoder {
 
   /** One dispatch per part of the matrix; prompts whose activations are rounded are packed first. */
   #matmul(pass: Pass, options: Linear, bound: Bound): Step[] {
+    const { columns, order } = options.matrix
+    if (!order) return this.#multiply(pass, options, bound)
+    const { gather } = this.#options.weights
+    const y = this.#gathered!
+    const gathering = {
+      kernel: gather!(columns),
+      buffers: { x: bound.x, y, rows: pass.rows.buffer, source: order } as Bound,
+      groups: [Math.ceil(columns / 64), options.rows === 'logits' ? pass.rows.shape.rows : pass.capacity] as const,
+    }
+    return [gathering, ...this.#multiply(pass, options, { ...bound, x: y })]
+  }
+
+  #multiply(pass: Pass, options: Linear, bound: Bound): Step[] {
     const { choices, gpu } = this.#options
     const { matrix, input, rows = 'all' as const } = options
     const prefill = pass.kind === 'prefill' && rows === 'all' ? choices.prefill(matrix) : 'matmul'

@@ -26,10 +26,15 @@ export function planLayer(config: Config, layer: number): LayerPlan {
   const qkv: MatrixPlan = { name: 'qkv', rows: (heads + 2 * kvHeads) * headDim, columns: hidden, pieces: [] }
   let offset = 0
   for (const [name, rows] of Object.entries(widths)) {
-    qkv.pieces.push({ tensor: `${prefix}self_attn.${name}.weight`, from: 0, rows, offset, step: 1 })
+    const tensor = `${prefix}self_attn.${config.together ? 'qkv_proj' : name}.weight`
+    const first = config.together ? offset : 0
+    for (const move of moves(config, name, rows)) {
+      qkv.pieces.push({ tensor, from: first + move.from, rows: move.count, offset: offset + move.to, step: move.step })
+    }
     offset += rows
   }
   const gateUp = `${prefix}mlp.gate_up_proj.weight`
+  const [gate, up] = config.apart ? [`${prefix}mlp.gate_proj.weight`, `${prefix}mlp.up_proj.weight`] : [gateUp, gateUp]
   return {
     qkv,
     o: single('o', `${prefix}self_attn.o_proj.weight`, hidden, heads * headDim),
@@ -39,13 +44,24 @@ export function planLayer(config: Config, layer: number): LayerPlan {
       rows: 2 * ffn,
       columns: hidden,
       pieces: [
-        { tensor: gateUp, from: 0, rows: ffn, offset: 0, step: 2 },
-        { tensor: gateUp, from: ffn, rows: ffn, offset: 1, step: 2 },
+        { tensor: gate, from: 0, rows: ffn, offset: 0, step: 2 },
+        { tensor: up, from: config.apart ? 0 : ffn, rows: ffn, offset: 1, step: 2 },
       ],
     },
     down: single('down', `${prefix}mlp.down_proj.weight`, hidden, ffn),
     vectors: planVectors(config, layer),
   }
+}
+
+/** Where rows of q, k or v go: half-split ones back to adjacent pairs, in each head's rotating rows. */
+function moves({ halves, headDim, rotary }: Config, name: string, rows: number): NonNullable<VectorPlan['moves']> {
+  if (!halves || name === 'v_proj') return [{ from: 0, count: rows, to: 0, step: 1 }]
+  const half = rotary / 2
+  return Array.from({ length: rows / headDim }, (_, head) => head * headDim).flatMap((at) => [
+    { from: at, count: half, to: at, step: 2 },
+    { from: at + half, count: half, to: at + 1, step: 2 },
+    ...(rotary < headDim ? [{ from: at + rotary, count: headDim - rotary, to: at + rotary, step: 1 }] : []),
+  ])
 }
 
 function planVectors(config: Config, layer: number): VectorPlan[] {
@@ -67,7 +83,8 @@ function planVectors(config: Config, layer: number): VectorPlan[] {
     for (const name of ['q_proj', 'k_proj', 'v_proj']) {
       const length = (name === 'q_proj' ? config.heads : config.kvHeads) * config.headDim
       // Biases stand side by side, as the rows of the fused matrix do.
-      vectors.push({ tensor: `${prefix}self_attn.${name}.bias`, length, offset })
+      const own = moves(config, name, length)
+      vectors.push({ tensor: `${prefix}self_attn.${name}.bias`, length, offset, ...(own.length > 1 ? { moves: own } : {}) })
       offset += length
     }
   }

@@ -16,17 +16,21 @@ export interface HttpOptions {
    * keep every other header.
    */
   headers?: Record<string, string>
+  /** Milliseconds before the second try (default: 250); three times as long before each further one. */
+  pause?: number
 }
 
 /** Largest file taken from a server that ignores ranges: it stands in memory whole. */
 const wholeLimit = 256 * 2 ** 20
-const tries = 3
-const firstPause = 250 // ms; four times as long before the next
+/** Tries in a row that bring no byte. */
+const tries = 5
+const longestPause = 60_000 // ms, whatever Retry-After says
 
 interface Client {
   fetch: typeof fetch
   origin: string
   headers: Record<string, string>
+  pause: number
 }
 
 /** A file at its address, once it has answered. `whole` is set when the server would not give a part. */
@@ -46,6 +50,7 @@ export function httpSource(options: HttpOptions): Source {
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     origin: base.origin,
     headers: options.headers ?? {},
+    pause: options.pause ?? 250,
   }
   const remotes = new Map<string, Remote>()
   const opening = new Map<string, Promise<Remote>>()
@@ -58,10 +63,24 @@ export function httpSource(options: HttpOptions): Source {
       return remote
     })
 
+  async function* stream(path: string, start: number, end: number, signal?: AbortSignal) {
+    yield* readRange(client, await open(path, signal), start, end, signal)
+  }
+
   return {
     name: options.name ?? base.href,
     size: async (path, signal) => (await open(path, signal)).size,
-    read: async (path, start, end, signal) => readRange(client, await open(path, signal), start, end, signal),
+    stream,
+    async read(path, start, end, signal) {
+      checkRange(path, start, end, (await open(path, signal)).size) // before memory is taken
+      const bytes = new Uint8Array(end - start)
+      let at = 0
+      for await (const chunk of stream(path, start, end, signal)) {
+        bytes.set(chunk, at)
+        at += chunk.length
+      }
+      return bytes
+    },
     etag: (path) => remotes.get(path)?.etag,
     close: () => remotes.clear(),
   }
@@ -91,7 +110,7 @@ function fileUrl(base: URL, path: string): string {
  */
 function probe(client: Client, path: string, url: string, signal?: AbortSignal): Promise<Remote> {
   const remote: Remote = { path, url, size: 0 }
-  return retrying(signal, async () => {
+  return retrying(client, signal, async () => {
     const response = await ask(client, remote, 0, 2, signal)
     if (response.status === 200) await takeWhole(remote, response, signal)
     else if (response.status === 206) remote.size = givenRange(path, response, 0, 2).total
@@ -102,28 +121,37 @@ function probe(client: Client, path: string, url: string, signal?: AbortSignal):
   })
 }
 
-async function readRange(
+/** The bytes of a range as they come; after a cut the next request asks for the byte where it stopped. */
+async function* readRange(
   client: Client,
   remote: Remote,
   start: number,
   end: number,
   signal?: AbortSignal,
-): Promise<Uint8Array<ArrayBuffer>> {
-  throwIfAborted(signal)
-  checkRange(remote.path, start, end, remote.size)
-  if (remote.whole) return remote.whole.slice(start, end)
-  const out = { bytes: new Uint8Array(end - start), done: 0 }
-  if (start === end) return out.bytes
-  return retrying(signal, async () => {
-    const response = await ask(client, remote, start + out.done, end, signal)
-    // Some caches answer 200 when a range covers the file.
-    if (response.status === 200) return (await takeWhole(remote, response, signal)).slice(start, end)
-    if (givenRange(remote.path, response, start + out.done, end).total !== remote.size) throw changed(remote.path)
-    await pour(remote.path, response, out, signal)
-    // Without a content-length a body that was cut short ends like a whole one: only the count tells.
-    if (out.done < out.bytes.length) throw new Passing(short(remote.path))
-    return out.bytes
-  })
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const { path } = remote
+  checkRange(path, start, end, remote.size)
+  for (let at = start, count = 1; at < end; count++) {
+    throwIfAborted(signal)
+    try {
+      const response = remote.whole ? undefined : await ask(client, remote, at, end, signal)
+      // Some caches answer 200 when a range covers the file.
+      if (response?.status === 200) await takeWhole(remote, response, signal)
+      else if (response && givenRange(path, response, at, end).total !== remote.size) throw changed(path)
+      for await (const chunk of remote.whole ? [remote.whole.slice(at, end)] : chunks(path, response!, signal)) {
+        if (at + chunk.length > end) {
+          throw new GlmError('network_failed', `The server of ${path} sent more bytes than were asked for; use another server.`)
+        }
+        at += chunk.length
+        count = 0
+        yield chunk
+      }
+      // Without a content-length a body that was cut short ends like a whole one: only the count tells.
+      if (at < end) throw new Passing(short(path))
+    } catch (error) {
+      await again(client, error, Math.max(count, 1), signal)
+    }
+  }
 }
 
 /** One request. Comes back with 206, 200, or 416 of an empty file; all else is thrown, as `Passing` where another try may help. */
@@ -163,7 +191,7 @@ function faultOf({ path, etag }: Remote, response: Response, start: number): Err
   if (status === 404 || status === 410) return new GlmError('file_missing', `${path} is not at ${place(response)}; check the address.`)
   if (status === 416 && start === 0 && headers.get('content-range') === 'bytes */0') return undefined
   if (status === 416) return short(path)
-  if (status === 408 || status === 429 || status >= 500) return new Passing(refused(path, status))
+  if (status === 408 || status === 429 || status >= 500) return new Passing(refused(path, status), retryAfter(headers))
   if (status !== 200 && status !== 206) return refused(path, status)
   // A site with client-side routes answers its start page for every unknown address.
   if (headers.get('content-type')?.includes('text/html') && !path.endsWith('.html')) {
@@ -186,17 +214,6 @@ function givenRange(path: string, response: Response, start: number, end: number
     throw new GlmError('network_failed', `The server of ${path} sent "${text}" for bytes ${start} to ${end - 1}; use another server.`)
   }
   return { total }
-}
-
-/** Reads the body behind what is already there. What arrived before a cut stays. */
-async function pour(path: string, response: Response, out: { bytes: Uint8Array; done: number }, signal?: AbortSignal): Promise<void> {
-  for await (const chunk of chunks(path, response, signal)) {
-    if (out.done + chunk.length > out.bytes.length) {
-      throw new GlmError('network_failed', `The server of ${path} sent more bytes than were asked for; use another server.`)
-    }
-    out.bytes.set(chunk, out.done)
-    out.done += chunk.length
-  }
 }
 
 /** The whole file, from a server that does not give parts; later reads take it from memory. */
@@ -242,23 +259,38 @@ async function* chunks(path: string, response: Response, signal?: AbortSignal): 
 /** A fault that may pass: tried again with growing pauses, and thrown as `error` when it does not. */
 class Passing extends Error {
   readonly error: GlmError
-  constructor(error: GlmError) {
+  /** Milliseconds that the server asked for. */
+  readonly wait: number | undefined
+  constructor(error: GlmError, wait?: number) {
     super(error.message)
     this.error = error
+    this.wait = wait
   }
 }
 
-async function retrying<T>(signal: AbortSignal | undefined, once: () => Promise<T>): Promise<T> {
+async function retrying<T>(client: Client, signal: AbortSignal | undefined, once: () => Promise<T>): Promise<T> {
   for (let count = 1; ; count++) {
     try {
       return await once()
     } catch (error) {
-      throwIfAborted(signal)
-      if (!(error instanceof Passing)) throw error
-      if (count === tries) throw error.error
-      await pause(firstPause * 4 ** (count - 1), signal)
+      await again(client, error, count, signal)
     }
   }
+}
+
+/** Comes back when it is time for another try; throws when there is none. */
+async function again(client: Client, error: unknown, count: number, signal?: AbortSignal): Promise<void> {
+  throwIfAborted(signal)
+  if (!(error instanceof Passing)) throw error
+  if (count >= tries) throw error.error
+  await pause(error.wait ?? client.pause * 3 ** (count - 1), signal)
+}
+
+/** `Retry-After` holds seconds or a date. */
+function retryAfter(headers: Headers): number | undefined {
+  const text = headers.get('retry-after')
+  const wait = text ? (/^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()) : Number.NaN
+  return wait >= 0 ? Math.min(wait, longestPause) : undefined
 }
 
 function pause(ms: number, signal?: AbortSignal): Promise<void> {

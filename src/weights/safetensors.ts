@@ -2,25 +2,7 @@
 // Files are untrusted: every length is held against the file's real size before memory is taken for it.
 import { asGlmError, GlmError } from '../errors.ts'
 import { exists, readJson, type Source } from './source.ts'
-
-/** One tensor: where its bytes lie, and how they are read. */
-export interface TensorEntry {
-  name: string
-  /** As in the file: `F32`, `F16`, `BF16`, `I32`, … */
-  dtype: string
-  /** Row-major, outermost dimension first. */
-  shape: number[]
-  file: string
-  /** Absolute byte range in `file`. */
-  start: number
-  end: number
-}
-
-export interface Checkpoint {
-  tensors: Map<string, TensorEntry>
-  /** Bytes of all weight files together: what there is to download. */
-  bytes: number
-}
+import type { Checkpoint, TensorEntry } from './tensor.ts'
 
 const single = 'model.safetensors'
 const index = 'model.safetensors.index.json'

@@ -1,5 +1,6 @@
 // A source is where the files of one model lie: a web folder, a disk folder, the cache. It knows sizes and byte ranges, no formats.
 import { asGlmError, GlmError, throwIfAborted } from '../errors.ts'
+import type { ByteRange } from './tensor.ts'
 
 /** The files of one model, read by byte range. Paths are relative and use `/`. */
 export interface Source {
@@ -11,6 +12,20 @@ export interface Source {
   read(path: string, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>
   /** A mark that changes with the file, where the source has one; known once the file was touched. */
   etag?(path: string): string | undefined
+  /** The bytes of a range as they come, in chunks of any size; faults as of `read`. */
+  stream?(path: string, start: number, end: number, signal?: AbortSignal): AsyncIterable<Uint8Array<ArrayBuffer>>
+  /** What will be read next, and in which order: the source may run ahead. */
+  announce?(ranges: readonly ByteRange[]): void
+  /** The GGUF that the user named, or that was chosen for them; absent for a folder of safetensors. */
+  readonly entry?: string
+  /** Every file there is, where the source can tell (folder, hub, dropped files). */
+  list?(signal?: AbortSignal): Promise<{ path: string; size: number }[]>
+  /** The published hash of a whole file. */
+  sha256?(path: string): string | undefined
+  /** The commit that all files come from. */
+  readonly revision?: string
+  /** Files on this machine: a cache would only hold them twice. */
+  readonly local?: true
   close?(): void
 }
 

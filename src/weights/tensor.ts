@@ -1,4 +1,5 @@
 // One tensor of a model: where its bytes lie, and how they become values.
+import type { Kernel } from '../gpu/pipeline.ts'
 import type { ShaderFile } from '../gpu/shader.ts'
 import type { Coding } from '../kernels/matrix.ts'
 
@@ -19,6 +20,10 @@ export interface TensorEntry extends ByteRange {
   blocks?: Blocks
   /** Where a tensor is stored as several (codes, scales, zeros, order): the others. */
   parts?: Readonly<Record<string, TensorEntry>>
+  /** Rows that a window does not cross: the tensor stands in several stretches. Ascending, without 0 and the end. */
+  cuts?: readonly number[]
+  /** Column k of what blocks read is input order[k]. */
+  order?: Uint32Array<ArrayBuffer>
 }
 
 /** A cut of a matrix: rows, and columns in groups of 32. */
@@ -51,4 +56,8 @@ export interface Checkpoint {
   bytes: number
   /** Whether values are kept as the file has them unless another format is asked for; else they become q4. */
   quantised?: boolean
+  /** The kernel that brings codes into a coding (kernels/repack.ts); there where a tensor has blocks. */
+  convert?(entry: TensorEntry, to: Coding): Kernel
+  /** The kernel that brings inputs into a tensor's own order (kernels/gather.ts); there where a tensor has one. */
+  gather?(columns: number): Kernel
 }

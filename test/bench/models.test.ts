@@ -7,8 +7,8 @@ import { safetensorsHeader, writeCheckpoint } from '../../bench/checkpoint.mjs'
 import { writeGguf } from '../../bench/gguf.mjs'
 import { shapeNames, shapeOf, tensorsOf } from '../../bench/shapes.mjs'
 import { promptOf, tokenizerJson, vocabularyOf } from '../../bench/vocabulary.mjs'
-import { fitModel } from '../../src/cli/fit.ts'
 import { readModel } from '../../src/engine/checkpoint.ts'
+import { planModel } from '../../src/engine/plan.ts'
 import { createTokenizer } from '../../src/text/tokenizer.ts'
 import { folderSource } from '../../src/weights/folder.ts'
 import { parseHeader } from '../../src/weights/safetensors.ts'
@@ -104,9 +104,8 @@ test.each([small, sandwich])('the folder of $name is a whole model to our own lo
   const place = join(folder, shape.family)
   writeCheckpoint(place, shape)
   const files = await readModel(folderSource(place))
-  const { fits, faults, formats } = fitModel(files, { name: shape.name, binding: 2 ** 27 })
+  const { fits, faults } = planModel(shape.name, files, { weights: 'q4' }, { binding: 2 ** 27 })
   expect({ fits, faults }).toEqual({ fits: true, faults: [] })
-  expect(formats).toContain('q4')
   expect(files.config).toMatchObject({ family: shape.family, layers: 1, tied: shape.tied, qkvBias: shape.bias })
   const entry = files.checkpoint.tensors.get('model.layers.0.mlp.down_proj.weight')!
   const bytes = readFileSync(join(place, entry.file)).subarray(entry.start, entry.end)

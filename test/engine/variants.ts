@@ -15,7 +15,7 @@ export interface Variant {
 const serving: Choice[] = [
   { kernel: 'matmul', threads: 64, lanes: 1, stripes: 1 },
   { kernel: 'dot8', threads: 64, lanes: 1, stripes: 2 },
-  ...candidates({ name: '', format: 'q4', rows: 4096, columns: 4096, groups: 128, parts: [] }, true),
+  ...candidates({ name: '', format: 'q4', group: 32, centred: false, rows: 4096, columns: 4096, groups: 128, parts: [] }, true),
 ]
 const plain = serving[0]!
 

@@ -23,6 +23,20 @@ const cases: Case[] = [
   { format: 'q4', output: 'swiglu', tile: 4, lanes: 2, n: 48, k: 290, count: 6, input: 'keep' },
   { format: 'q8', output: 'store', tile: 1, lanes: 1, stripes: 2, n: 45, k: 96, count: 5, input: 'sandwich', rows: 'logits' },
   { format: 'q4', output: 'store', tile: 1, lanes: 1, n: 10, k: 32, count: 1, unrolled: true },
+  {
+    format: 'q4',
+    coding: { group: 32, centred: true },
+    output: 'add',
+    tile: 4,
+    lanes: 4,
+    n: 45,
+    k: 288,
+    count: 5,
+    input: 'norm',
+    cuts: [16],
+  },
+  { format: 'q4', coding: { group: 128, centred: true }, output: 'store', tile: 1, lanes: 1, stripes: 2, n: 45, k: 320, count: 2 },
+  { format: 'q8', coding: { group: 64, centred: true }, output: 'swiglu', tile: 8, lanes: 8, n: 48, k: 512, count: 9 },
 ]
 
 describe('against the twin', () => {

@@ -1,7 +1,7 @@
 // The embedding lookup against its twin: exact, for every format, whole and in parts.
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { embed, embedGroups } from '../../src/kernels/embed.ts'
-import type { Format } from '../../src/kernels/matrix.ts'
+import type { Coding, Format } from '../../src/kernels/matrix.ts'
 import { embed as twin } from '../reference.ts'
 import { Bench, expectWanted, numbers, untouched } from './run.ts'
 
@@ -14,7 +14,7 @@ afterEach(() => bench.clear())
 const shape = { rows: 8, logits: 2, slots: 1, pages: 1, ring: 1 }
 
 async function check(
-  format: Format,
+  format: Format | Coding,
   options: { vocabulary: number; width: number; cuts?: number[]; f16?: boolean; rolled?: boolean },
 ): Promise<void> {
   const { vocabulary, width, cuts, f16 = false, rolled = true } = options
@@ -52,6 +52,11 @@ describe.each(formats)('%s', (format) => {
   it('wider than a workgroup', () => check(format, { vocabulary: 9, width: 65 * 32 + 3 }))
   it('in three parts', () => check(format, { vocabulary: 37, width: 70, cuts: [16, 32] }))
   it('loops unrolled', () => check(format, { vocabulary: 37, width: 41, rolled: false }))
+})
+
+it('a scale for 16 values, and one for 128', async () => {
+  await check({ format: 'q8', group: 16, centred: false }, { vocabulary: 37, width: 288 })
+  await check({ format: 'q4', group: 128, centred: false }, { vocabulary: 37, width: 288, cuts: [16] })
 })
 
 it("f16 weights as the GPU's own f16", async ({ skip }) => {

@@ -14,6 +14,7 @@ afterEach(() => bench.clear())
 const run = (one: Omit<Case, 'lanes'>) => runOn(bench, { make: gemm, one: { ...one, lanes: 1 } })
 
 const cases: Omit<Case, 'lanes'>[] = [
+  { format: 'q8', coding: { group: 16, centred: true }, output: 'store', tile: 16, n: 77, k: 288, count: 19, input: 'norm' },
   { format: 'q4', output: 'store', tile: 8, n: 42, k: 40, count: 9 },
   { format: 'q4', output: 'swiglu', tile: 16, n: 130, k: 290, count: 37, input: 'norm' },
   { format: 'q8', output: 'add', tile: 32, n: 77, k: 1000, count: 33 },

@@ -35,6 +35,7 @@ const run = ({ across, ...one }: Packed) =>
 type Packed = Omit<Case, 'lanes'> & { across: number }
 
 const cases: Packed[] = [
+  { format: 'q4', coding: { group: 64, centred: true }, output: 'store', tile: 8, across: 8, n: 77, k: 320, count: 9, input: 'norm' },
   { format: 'q4', output: 'store', tile: 8, across: 4, n: 42, k: 40, count: 9 },
   { format: 'q4', output: 'swiglu', tile: 16, across: 16, n: 130, k: 290, count: 37, input: 'norm' },
   { format: 'q8', output: 'add', tile: 32, across: 8, n: 77, k: 1000, count: 33 },

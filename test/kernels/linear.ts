@@ -3,12 +3,14 @@ import type { Kernel, Slot } from '../../src/gpu/pipeline.ts'
 import { type LinearOptions, linearGroups, type Norm } from '../../src/kernels/linear.ts'
 import type { MatmulOptions } from '../../src/kernels/matmul.ts'
 import { outputsOf } from '../../src/kernels/matmul.ts'
-import type { Format } from '../../src/kernels/matrix.ts'
+import type { Coding, Format } from '../../src/kernels/matrix.ts'
 import { rmsNorm, swiglu, matmul as twin } from '../reference.ts'
 import { type Bench, numbers, POISON, untouched } from './run.ts'
 
 export interface Case {
   format: Format
+  /** Where it is not the plain one of the format. */
+  coding?: Omit<Coding, 'format'>
   /** Dense weights as the GPU's own f16. */
   f16?: boolean
   /** `keep`: a sandwich that hands its sum on. */
@@ -145,7 +147,7 @@ export interface Run {
 export async function run(bench: Bench, { make, one, fold, rounded = (values) => values, before: first }: Run) {
   const { format, output, tile, n, k, count, cuts } = one
   const random = numbers(n * 31 + k) // the same weights and rows whatever the variant
-  const { matrix, stored } = bench.matrix(format, random.array(n * k), n, k, cuts)
+  const { matrix, stored } = bench.matrix(one.coding ? { format, ...one.coding } : format, random.array(n * k), n, k, cuts)
   const { normed, kept, buffers } = inputs(bench, one, random)
   const wanted = untouched(capacity(count) * strideOf(one))
   const before = new Uint32Array(wanted.values.length).fill(POISON)
@@ -207,7 +209,15 @@ export const named = (list: readonly Case[]) =>
     (one) =>
       [
         Object.entries(one)
-          .map(([key, value]) => (typeof value === 'number' ? `${key} ${value}` : value === true ? key : value))
+          .map(([key, value]) =>
+            typeof value === 'number'
+              ? `${key} ${value}`
+              : value === true
+                ? key
+                : Array.isArray(value) || typeof value === 'string'
+                  ? value
+                  : JSON.stringify(value),
+          )
           .join(', '),
         one,
       ] as const,

@@ -50,6 +50,23 @@ cases.push(
   { format: 'f16', output: 'store', tile: 1, lanes: 4, threads: 128, n: 45, k: 70, count: 3, input: 'keep', cuts: [24] },
   { format: 'q8', output: 'store', tile: 8, lanes: 8, n: 45, k: 96, count: 5, input: 'sandwich', rows: 'logits' },
   { format: 'q4', output: 'store', tile: 1, lanes: 1, n: 10, k: 32, count: 1, unrolled: true },
+  {
+    format: 'q4',
+    coding: { group: 32, centred: true },
+    output: 'store',
+    tile: 1,
+    lanes: 4,
+    n: 42,
+    k: 288,
+    count: 2,
+    input: 'norm',
+    cuts: [16],
+  },
+  { format: 'q4', coding: { group: 128, centred: true }, output: 'add', tile: 4, lanes: 8, n: 45, k: 320, count: 5 },
+  { format: 'q4', coding: { group: 64, centred: false }, output: 'swiglu', tile: 8, lanes: 1, n: 48, k: 224, count: 9, input: 'norm' },
+  { format: 'q8', coding: { group: 16, centred: false }, output: 'store', tile: 4, lanes: 2, n: 45, k: 272, count: 5, cuts: [24] },
+  { format: 'q8', coding: { group: 16, centred: true }, output: 'add', tile: 1, lanes: 4, n: 77, k: 512, count: 2, input: 'norm' },
+  { format: 'q8', coding: { group: 32, centred: true }, output: 'store', tile: 8, lanes: 4, n: 45, k: 96, count: 9, rows: 'logits' },
 )
 const native: Case[] = [
   { format: 'f16', f16: true, output: 'store', tile: 4, lanes: 4, n: 42, k: 40, count: 9, input: 'norm' },
@@ -59,6 +76,8 @@ const native: Case[] = [
 const table = (format: Format, n: number, k: number): Matrix => ({
   name: format,
   format,
+  group: 32,
+  centred: false,
   rows: n,
   columns: k,
   groups: Math.ceil(k / 32),

@@ -1,7 +1,7 @@
 // Weights made on the GPU against the reference quantisers: bits where they are determined, squared error where two scales are as good.
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { Format } from '../../src/kernels/matrix.ts'
-import { quantise, quantiseGroups, quantiseParameters, type SourceType } from '../../src/kernels/quantise.ts'
+import { type Format, plain } from '../../src/kernels/matrix.ts'
+import { plainChunk, quantise, type SourceType, windowGroups, windowParameters } from '../../src/kernels/quantise.ts'
 import { bf16Value, dequantise4, dequantise8, halfBits, halfValue, quantise4, quantise8, roundHalf } from '../reference.ts'
 import { Bench, decode, layoutWords, numbers, POISON } from './run.ts'
 
@@ -43,8 +43,9 @@ async function run(from: SourceType, to: Format, columns: number, partRows: numb
   for (const [tensor, { values, rows, destination = 0, step = 1 }] of chunks.entries()) {
     const file = store(from, values)
     stored.push(file.stored)
-    const aux = bench.buffer('aux', quantiseParameters({ rows, destination, step, tensor }, to, columns, partRows))
-    await bench.run(quantise(from, to), { y, aux, source: bench.buffer('source', file.source), status }, quantiseGroups(rows, columns))
+    const chunk = plainChunk({ rows, destination, step, tensor }, columns)
+    const aux = bench.buffer('aux', windowParameters(chunk, plain(to), columns, partRows))
+    await bench.run(quantise(from, plain(to)), { y, aux, source: bench.buffer('source', file.source), status }, windowGroups(chunk))
   }
   const after = await bench.words(y)
   return {
@@ -226,5 +227,5 @@ it.each(['q8', 'q4'] as const)('%s: what is on the grid comes back exactly', asy
 })
 
 it('every combination of files compiles', async () => {
-  await Promise.all(pairs.map(([from, to]) => bench.compile(quantise(from, to))))
+  await Promise.all(pairs.map(([from, to]) => bench.compile(quantise(from, plain(to)))))
 })

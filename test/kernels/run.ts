@@ -5,7 +5,7 @@ import { dawn } from '../../src/gpu/dawn.ts'
 import { type Gpu, openGpu } from '../../src/gpu/device.ts'
 import { type Kernel, Pipelines, type Slot } from '../../src/gpu/pipeline.ts'
 import { play, prepare } from '../../src/gpu/recorder.ts'
-import { type Format, type Matrix, scaled, scalesAt } from '../../src/kernels/matrix.ts'
+import { type Coding, centresAt, type Format, type Matrix, plain, scaled, scaleGroups, scalesAt } from '../../src/kernels/matrix.ts'
 import { type RowsShape, rowsLayout } from '../../src/kernels/rows.ts'
 import { Rows } from '../../src/model/rows.ts'
 import { dequantise4, dequantise8, halfBits, halfValue, quantise4, quantise8, roundHalf } from '../reference.ts'
@@ -77,7 +77,7 @@ export class Bench {
 
   /** A matrix on the GPU, cut before the rows in `cuts` (multiples of 8), and its values as the format keeps them. */
   matrix(
-    format: Format,
+    coding: Format | Coding,
     values: Float64Array,
     rows: number,
     columns: number,
@@ -86,11 +86,11 @@ export class Bench {
     const stored = new Float64Array(rows * columns)
     const parts = [0, ...cuts].map((offset, index) => {
       const own = (cuts[index] ?? rows) - offset
-      const encoded = encode(format, values.subarray(offset * columns, (offset + own) * columns), own, columns)
+      const encoded = encode(coding, values.subarray(offset * columns, (offset + own) * columns), own, columns)
       stored.set(encoded.stored, offset * columns)
       return { buffer: this.buffer('weights', encoded.words), offset, rows: own }
     })
-    return { matrix: { name: format, format, rows, columns, groups: Math.ceil(columns / 32), parts }, stored }
+    return { matrix: { ...asCoding(coding), name: 'weights', rows, columns, groups: Math.ceil(columns / 32), parts }, stored }
   }
 }
 
@@ -104,19 +104,49 @@ function place(format: Format, groups: number, row: number, group: number, word:
   return ((block * vectors + Math.floor(word / words)) * 8 + (row % 8)) * words + (word % words)
 }
 
-/** Where the scale of a row's group stands, in halves of a word: behind the codes, eight rows together. */
-const scalePlace = (format: Format, groups: number, rows: number, row: number, group: number): number =>
-  scalesAt(format, groups, rows) * 8 + (Math.floor(row / 8) * groups + group) * 8 + (row % 8)
+export const asCoding = (coding: Format | Coding): Coding => (typeof coding === 'string' ? plain(coding) : coding)
 
-export function layoutWords(format: Format, rows: number, columns: number): number {
+/** Where a row's f16 for one scale stands behind `at` (vec4), in halves of a word: eight rows together. */
+const halfPlace = (coding: Coding, at: number, groups: number, row: number, index: number): number =>
+  at * 8 + (Math.floor(row / 8) * scaleGroups(coding, groups) + index) * 8 + (row % 8)
+
+export function layoutWords(coding: Format | Coding, rows: number, columns: number): number {
+  const own = asCoding(coding)
   const groups = Math.ceil(columns / 32)
-  return scalesAt(format, groups, rows) * 4 + (scaled(format) ? Math.ceil(rows / 8) * groups * 4 : 0)
+  const halves = Math.ceil(rows / 8) * scaleGroups(own, groups) * 4
+  return scalesAt(own, groups, rows) * 4 + halves * (own.centred ? 2 : 1)
+}
+
+/** A row in a coding that is not plain: codes as they are kept, scales and centres, and what they stand for. */
+function codedRow(line: Float64Array, { format, group, centred }: Coding) {
+  const count = Math.ceil(line.length / 32) * 32
+  const most = format === 'q4' ? 7 : 127
+  const codes = new Int8Array(count)
+  const scales = new Float64Array(Math.ceil(count / group))
+  const centres = new Float64Array(scales.length)
+  const values = new Float64Array(line.length)
+  for (let index = 0; index < scales.length; index++) {
+    const own = line.subarray(index * group, (index + 1) * group)
+    if (own.length === 0) continue
+    const centre = centred ? roundHalf((Math.max(...own) + Math.min(...own)) / 2 + 0.3) : 0
+    const scale = roundHalf(Math.max(...own.map((value) => Math.abs(value - centre))) / most)
+    scales[index] = scale
+    centres[index] = centre
+    own.forEach((value, i) => {
+      const code = Math.round((value - centre) / scale)
+      codes[index * group + i] = code
+      values[index * group + i] = code * scale + centre
+    })
+  }
+  return { codes, scales, centres, values }
 }
 
 /** Rows in the weight layout; rows that only fill a block of eight are poison. */
-export function encode(format: Format, values: Float64Array, rows: number, columns: number) {
+export function encode(coded: Format | Coding, values: Float64Array, rows: number, columns: number) {
+  const coding = asCoding(coded)
+  const { format } = coding
   const groups = Math.ceil(columns / 32)
-  const words = new Uint32Array(layoutWords(format, rows, columns)).fill(POISON)
+  const words = new Uint32Array(layoutWords(coding, rows, columns)).fill(POISON)
   const halves = new Uint16Array(words.buffer)
   const stored = new Float64Array(rows * columns)
   const own = new Uint8Array(groups * 128) // one row as bytes, group after group
@@ -124,6 +154,7 @@ export function encode(format: Format, values: Float64Array, rows: number, colum
     const line = values.subarray(row * columns, (row + 1) * columns)
     const bytes = own.subarray(0, groups * layouts[format].words * layouts[format].vectors * 4).fill(0)
     let scales: Float64Array | undefined
+    let centres: Float64Array | undefined
     if (format === 'f32') {
       const floats = new Float32Array(bytes.buffer)
       floats.set(line)
@@ -131,6 +162,12 @@ export function encode(format: Format, values: Float64Array, rows: number, colum
     } else if (format === 'f16') {
       new Uint16Array(bytes.buffer).set(Array.from(line, halfBits))
       stored.set(line.map(roundHalf), row * columns)
+    } else if (coding.group !== 32 || coding.centred) {
+      const own = codedRow(line, coding)
+      bytes.set(format === 'q8' ? new Uint8Array(own.codes.buffer) : nibbles(own.codes, 8))
+      scales = own.scales
+      centres = own.centres
+      stored.set(own.values, row * columns)
     } else if (format === 'q8') {
       const quantised = quantise8(line)
       bytes.set(new Uint8Array(quantised.codes.buffer))
@@ -138,11 +175,7 @@ export function encode(format: Format, values: Float64Array, rows: number, colum
       stored.set(dequantise8(quantised, columns), row * columns)
     } else {
       const quantised = quantise4(line)
-      // Byte b of a word: code b in the low nibble, code b + 4 in the high one.
-      for (let i = 0; i < bytes.length; i++) {
-        const first = (i >> 2) * 8 + (i & 3)
-        bytes[i] = quantised.codes[first]! | (quantised.codes[first + 4]! << 4)
-      }
+      bytes.set(nibbles(quantised.codes, 0))
       scales = quantised.scales
       stored.set(dequantise4(quantised, columns), row * columns)
     }
@@ -150,14 +183,27 @@ export function encode(format: Format, values: Float64Array, rows: number, colum
     const perGroup = layouts[format].words * layouts[format].vectors
     for (let group = 0; group < groups; group++) {
       for (let word = 0; word < perGroup; word++) words[place(format, groups, row, group, word)] = source[group * perGroup + word]!
-      if (scales) halves[scalePlace(format, groups, rows, row, group)] = halfBits(scales[group]!)
     }
+    scales?.forEach((scale, index) => {
+      halves[halfPlace(coding, scalesAt(coding, groups, rows), groups, row, index)] = halfBits(scale)
+      if (coding.centred) halves[halfPlace(coding, centresAt(coding, groups, rows), groups, row, index)] = halfBits(centres![index]!)
+    })
   }
   return { words, stored }
 }
 
+/** Byte b of a word: code b in the low nibble, code b + 4 in the high one. */
+function nibbles(codes: ArrayLike<number>, zero: number): Uint8Array {
+  return Uint8Array.from({ length: codes.length / 2 }, (_, i) => {
+    const first = (i >> 2) * 8 + (i & 3)
+    return (codes[first]! + zero) | ((codes[first + 4]! + zero) << 4)
+  })
+}
+
 /** The values [rows, groups * 32] in a buffer in the weight layout. */
-export function decode(format: Format, words: Uint32Array, rows: number, columns: number): Float64Array {
+export function decode(coded: Format | Coding, words: Uint32Array, rows: number, columns: number): Float64Array {
+  const coding = asCoding(coded)
+  const { format, group: each, centred } = coding
   const groups = Math.ceil(columns / 32)
   const halves = new Uint16Array(words.buffer)
   const floats = new Float32Array(words.buffer)
@@ -167,13 +213,15 @@ export function decode(format: Format, words: Uint32Array, rows: number, columns
       const group = column >> 5
       const i = column & 31
       const at = (word: number) => place(format, groups, row, group, word)
-      const scale = scaled(format) ? halfValue(halves[scalePlace(format, groups, rows, row, group)]!) : 1
+      const half = (at: number) => halfValue(halves[halfPlace(coding, at, groups, row, Math.floor(column / each))]!)
+      const scale = scaled(format) ? half(scalesAt(coding, groups, rows)) : 1
+      const centre = centred ? half(centresAt(coding, groups, rows)) : 0
       let value: number
       if (format === 'f32') value = floats[at(i)]!
       else if (format === 'f16') value = halfValue(halves[at(i >> 1) * 2 + (i & 1)]!)
       else if (format === 'q8') value = ((words[at(i >> 2)]! << (24 - 8 * (i & 3))) >> 24) * scale
       else value = (((words[at(i >> 3)]! >>> (8 * (i & 3) + (i & 4))) & 15) - 8) * scale
-      values[row * groups * 32 + column] = value
+      values[row * groups * 32 + column] = value + centre
     }
   }
   return values

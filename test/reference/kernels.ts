@@ -15,6 +15,9 @@ export function rmsNorm(x: Values, gamma: Values, eps: number): Float64Array {
   return y
 }
 
+/** y[k] = x[order[k]]. */
+export const gathered = (x: Values, order: Values): Float64Array => Float64Array.from(Array.from(order), (from) => x[from]!)
+
 /** y[m, n] = Σ_k w[n, k] * x[m, k] (+ bias[n]); w: [n, k], x: [m, k]. */
 export function matmul(w: Values, x: Values, k: number, bias?: Values): Float64Array {
   const n = w.length / k

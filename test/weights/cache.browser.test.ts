@@ -48,8 +48,8 @@ beforeEach(() => cache.delete(name))
 
 test('8 MiB Blobs, and a second load without a request', async () => {
   expect(await load()).toEqual(['size data.bin', 'data.bin 0-8', 'data.bin 8-16', 'data.bin 16-20'])
-  expect(await pieces()).toEqual([0, 1, 2].map((index) => `piece:test%2Fweights/data.bin#${index}`))
-  const blob = await get(`piece:test%2Fweights/data.bin#0`, store)
+  expect(await pieces()).toEqual([0, 1, 2].map((index) => `part:test%2Fweights/data.bin#${index}`))
+  const blob = await get(`part:test%2Fweights/data.bin#0`, store)
   expect([blob instanceof Blob, blob.size]).toEqual([true, 8 * mebi])
   expect(await load()).toEqual([])
   expect(await load('always')).toEqual([])
@@ -57,7 +57,7 @@ test('8 MiB Blobs, and a second load without a request', async () => {
 
 test('a lost, a short and a damaged piece are fetched again, alone', async () => {
   await load()
-  const key = `piece:test%2Fweights/data.bin#1`
+  const key = `part:test%2Fweights/data.bin#1`
   await set(key, new Blob([data.slice(0, 5)]), store)
   expect(await load()).toEqual(['size data.bin', 'data.bin 8-16'])
   const bad = data.slice(8 * mebi, 16 * mebi)

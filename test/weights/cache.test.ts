@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Cache } from '../../src/api/types.ts'
 import { GlmError } from '../../src/errors.ts'
-import { type CacheOptions, cache, cachedSource, cacheSize, deleteFromCache, listCache, type PieceStore } from '../../src/weights/cache.ts'
+import { type CacheOptions, cachedSource } from '../../src/weights/cache.ts'
 import { httpSource } from '../../src/weights/http.ts'
 import { exists, readWhole, type Source } from '../../src/weights/source.ts'
+import { cache, cacheSize, deleteFromCache, listCache, type PieceStore } from '../../src/weights/store.ts'
 import { startServer, type TestServer } from '../server.ts'
 
 const pieceBytes = 1000
@@ -27,9 +28,11 @@ class MemoryStore implements PieceStore {
     this.writes.push(key)
     this.rows.set(key, value instanceof Blob ? value : structuredClone(value))
   }
-  async delete(key: string) {
-    this.fault?.('delete', key)
-    this.rows.delete(key)
+  async delete(keys: string[]) {
+    for (const key of keys) {
+      this.fault?.('delete', key)
+      this.rows.delete(key)
+    }
   }
   async keys() {
     this.fault?.('keys', '')
@@ -73,7 +76,7 @@ beforeEach(() => {
   store = new MemoryStore()
 })
 
-const key = (index: number) => `piece:model/data.bin#${index}`
+const key = (index: number) => `part:model/data.bin#${index}`
 const quotaError = () => Object.assign(new Error('full'), { name: 'QuotaExceededError' })
 
 /** Loads the way the loader does: looks for files, reads some, finishes. */

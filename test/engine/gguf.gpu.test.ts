@@ -1,0 +1,73 @@
+// Tiny random GLMs as GGUF, in every type that is read, against the class with the very weights that gguf-py reads out of the file.
+import { readFileSync } from 'node:fs'
+import { afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import type { WeightsFormat } from '../../src/api/types.ts'
+import { Engine } from '../../src/engine/engine.ts'
+import * as formats from '../../src/formats.ts'
+import { dawn } from '../../src/gpu/dawn.ts'
+import { folderSource } from '../../src/weights/folder.ts'
+import { relativeL2 } from '../reference.ts'
+import { folder, type Golden, goldens } from '../weights/gguf.ts'
+
+let gpu: GPU
+let engine: Engine | undefined
+beforeAll(async () => {
+  gpu = await dawn()
+})
+afterEach(() => engine?.close())
+
+const load = async ({ files }: Golden, weights?: WeightsFormat) => {
+  const source = { ...folderSource(folder), entry: files.at(-1)! }
+  engine = await Engine.load({ gpu, source, formats: async () => formats, context: 512, exact: true, ...(weights ? { weights } : {}) })
+  return engine
+}
+
+function expected({ name, vocab }: Golden, { positions, offset }: Golden['prompts'][number]): Float32Array {
+  const bytes = readFileSync(`${folder}/${name}.f32`)
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset + offset, bytes.byteOffset + offset + positions.length * vocab * 4))
+}
+
+/** The largest relative error over all stored positions. */
+async function worst(own: Engine, golden: Golden): Promise<number> {
+  const { vocab } = golden
+  let error = 0
+  for (const prompt of golden.prompts) {
+    const wanted = expected(golden, prompt)
+    const all = new Float32Array(prompt.ids.length * vocab)
+    await own.score(prompt.ids, (logits, start) => all.set(logits, start * vocab))
+    prompt.positions.forEach((position, row) => {
+      const [have, want] = [all.subarray(position * vocab, (position + 1) * vocab), wanted.subarray(row * vocab, (row + 1) * vocab)]
+      error = Math.max(error, relativeL2(have, want))
+    })
+  }
+  return error
+}
+
+async function greedy(own: Engine, prompt: readonly number[], count: number): Promise<number[]> {
+  const tokens: number[] = []
+  await own.scheduler.run({
+    prompt,
+    sampling: { temperature: 0, topK: 0, topP: 1, seed: [0, 0] },
+    maxTokens: count,
+    onToken: (token) => tokens.push(token) < count,
+  })
+  return tokens
+}
+
+// SwiftShader takes seconds to compile each model's kernels: there one file of each family of types stands for the others.
+const some = /q4_0|q5_1|odd-q4_k_m/
+const own = (inject('adapter') === 'lavapipe' ? goldens : goldens.filter(({ name }) => some.test(name))).map(
+  (golden) => [golden.name, golden] as const,
+)
+
+describe.each(own)('%s', (_, golden) => {
+  it('as the file has it: logits and 24 greedy tokens are the class’s', async () => {
+    const own = await load(golden)
+    expect(await worst(own, golden)).toBeLessThan(1e-3)
+    for (const prompt of golden.prompts) expect(await greedy(own, prompt.ids, 24)).toEqual(prompt.greedy)
+  })
+
+  it('in f32', async () => {
+    expect(await worst(await load(golden, 'f32'), golden)).toBeLessThan(1e-4)
+  })
+})

@@ -1,0 +1,45 @@
+// A plan against what was loaded: weights and keys and values to the byte, activations within a twentieth.
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import type { PlanOptions } from '../../src/api/plan.ts'
+import type { WeightsFormat } from '../../src/api/types.ts'
+import { findGpu } from '../../src/cli/gpu.ts'
+import { readModel } from '../../src/engine/checkpoint.ts'
+import { Engine } from '../../src/engine/engine.ts'
+import { planModel } from '../../src/engine/plan.ts'
+import { folderSource } from '../../src/weights/folder.ts'
+
+const folder = (name: string) => fileURLToPath(new URL(`../fixtures/checkpoints/${name}`, import.meta.url))
+
+const cases: [string, PlanOptions & { weights?: WeightsFormat }, binding: number | undefined][] = [
+  ['glm-chat-bf16', {}, undefined],
+  ['glm4-chat-f32', { weights: 'q8', context: 100 }, undefined],
+  ['glm-odd-f16', { weights: 'f16', context: 300 }, undefined],
+  ['glm4-sharded-bf16', { weights: 'f32' }, 64 * 1024],
+]
+
+test.each(cases)('%s %j, bindings of %s', { timeout: 300_000 }, async (name, options, binding) => {
+  const source = folderSource(folder(name))
+  const limits = binding === undefined ? {} : { limits: { binding } }
+  const engine = await Engine.load({ ...options, ...limits, gpu: await findGpu(), source, chats: false })
+  const { gpu, info, weights, buffers } = engine
+  const plan = planModel(name, await readModel(source), options, {
+    binding: gpu.limits.binding,
+    buffer: gpu.limits.buffer,
+    software: info.adapter.software,
+  })
+  const matrices = [weights.embed, weights.head, ...weights.layers.flatMap(({ qkv, o, gateUp, down }) => [qkv, o, gateUp, down])]
+  const parts = new Set(matrices.flatMap((matrix) => matrix.parts.map(({ buffer }) => buffer)))
+  const own = [...parts, ...weights.layers.map(({ aux }) => aux), weights.final.aux].reduce((sum, { size }) => sum + size, 0)
+  const split = new Set(matrices.filter((matrix) => matrix.parts.length > 1)).size
+  const kv = engine.runner.decoder.kv.reduce((sum, { size }) => sum + size, 0)
+  expect({ weights: plan.gpu.weights, kv: plan.gpu.kv, split: plan.tensors.length, context: plan.context }).toEqual({
+    weights: own,
+    kv,
+    split,
+    context: info.context,
+  })
+  const scratch = buffers.bytes - own - kv
+  expect(Math.abs(plan.gpu.scratch / scratch - 1)).toBeLessThan(0.05)
+  await engine.close()
+})

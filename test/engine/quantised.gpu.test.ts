@@ -1,0 +1,95 @@
+// Tiny GLMs in GPTQ, AWQ and compressed-tensors, and under ChatGLM's names, against the real class with the values that their codes stand for.
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, inject, it } from 'vitest'
+import { Engine, type EngineOptions } from '../../src/engine/engine.ts'
+import { dawn } from '../../src/gpu/dawn.ts'
+import { folderSource } from '../../src/weights/folder.ts'
+import { relativeL2 } from '../reference.ts'
+
+const fixtures = fileURLToPath(new URL('../fixtures/quantised/', import.meta.url))
+
+interface Golden {
+  vocab: number
+  prompts: { ids: number[]; positions: number[]; offset: number; greedy: number[] }[]
+}
+
+const golden = (name: string): Golden => JSON.parse(readFileSync(`${fixtures}${name}/golden.json`, 'utf8'))
+
+/** Rows of the expected logits of one prompt. */
+function expected(name: string, { positions, offset }: Golden['prompts'][number], vocab: number): Float32Array {
+  const bytes = readFileSync(`${fixtures}${name}/golden.f32`)
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset + offset, bytes.byteOffset + offset + positions.length * vocab * 4))
+}
+
+async function logitsOf(engine: Engine, ids: readonly number[]): Promise<Float32Array> {
+  const all = new Float32Array(ids.length * engine.info.vocabulary)
+  await engine.score(ids, (logits, start) => all.set(logits, start * engine.info.vocabulary))
+  return all
+}
+
+async function greedy(engine: Engine, prompt: readonly number[], count: number): Promise<number[]> {
+  const tokens: number[] = []
+  await engine.scheduler.run({
+    prompt,
+    sampling: { temperature: 0, topK: 0, topP: 1, seed: [0, 0] },
+    maxTokens: count,
+    onToken: (token) => tokens.push(token) < count,
+  })
+  return tokens
+}
+
+let gpu: GPU
+beforeAll(async () => {
+  gpu = await dawn()
+})
+
+const load = (name: string, options: Partial<EngineOptions>) =>
+  Engine.load({ gpu, source: folderSource(fixtures + name), context: 128, formats: () => import('../../src/formats.ts'), ...options })
+
+/** The worst relative error of a stored position, and whether every greedy token is the class's. */
+async function hold(engine: Engine, name: string, limit: number): Promise<void> {
+  const { vocab, prompts } = golden(name)
+  for (const prompt of prompts) {
+    const own = await logitsOf(engine, prompt.ids)
+    const wanted = expected(name, prompt, vocab)
+    const errors = prompt.positions.map((position, row) =>
+      relativeL2(own.subarray(position * vocab, (position + 1) * vocab), wanted.subarray(row * vocab, (row + 1) * vocab)),
+    )
+    expect(Math.max(...errors), `prompt of ${prompt.ids.length}`).toBeLessThan(limit)
+    expect(await greedy(engine, prompt.ids, 24)).toEqual(prompt.greedy)
+  }
+}
+
+// SwiftShader takes seconds to compile each model's kernels: there one checkpoint of each layout stands for those that only differ in shape.
+const every = readdirSync(fixtures)
+const names =
+  inject('adapter') === 'lavapipe' ? every : every.filter((name) => /^(gptq-order|awq-g32|compressed-asym|chatglm-awq)$/.test(name))
+
+describe.each(names)('%s', (name) => {
+  const dense = name.endsWith('bf16')
+
+  it('as the file has it, activations in f32', async () => {
+    const engine = await load(name, { exact: true, ...(dense && { weights: 'f16' }) })
+    if (!dense) expect(engine.weights.layers[0]!.down.format).toBe('q4')
+    await hold(engine, name, 1e-3)
+    await engine.close()
+  })
+
+  it('with weights f32', async () => {
+    const engine = await load(name, { weights: 'f32' })
+    await hold(engine, name, 1e-4)
+    await engine.close()
+  })
+})
+
+it('an order of its own stays one where codes stay, and is undone where they do not', async () => {
+  const kept = await load('gptq-order', {})
+  const undone = await load('gptq-order', { weights: 'f16' })
+  for (const name of ['qkv', 'o', 'gateUp', 'down'] as const) {
+    expect(kept.weights.layers[1]![name].order).toBeDefined()
+    expect(undone.weights.layers[1]![name].order).toBeUndefined()
+  }
+  await kept.close()
+  await undone.close()
+})
