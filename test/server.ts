@@ -10,15 +10,31 @@ export interface LoggedRequest {
   path: string
   range: string | undefined
   headers: IncomingMessage['headers']
+  /** Bytes of the body that were sent. */
+  sent: number
 }
 
 /** What can go wrong with a path. `times` counts answers that show the fault (default: all). */
 export interface Fault {
-  kind: 'ignore-range' | 'short' | 'cut' | 'wrong-range' | 'hidden-range' | 'too-long' | 'status' | 'slow' | 'html' | 'changed'
-  /** `short`, `cut`: bytes of the body before it happens. */
+  kind:
+    | 'ignore-range'
+    | 'short'
+    | 'cut'
+    | 'wrong-range'
+    | 'hidden-range'
+    | 'too-long'
+    | 'status'
+    | 'slow'
+    | 'html'
+    | 'changed'
+    | 'hold'
+    | 'dribble'
+  /** `short`, `cut`, `hold`: bytes of the body before it happens; a held connection stays open and sends no more. `dribble`: bytes at a time. */
   after?: number
   /** `status`: the status. */
   status?: number
+  /** `status`: the header. */
+  retryAfter?: string
   times?: number
   /** Answers that are well before it starts (the first request only asks for the size). */
   skip?: number
@@ -45,7 +61,7 @@ export async function startServer(
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://x').pathname.slice(1))
     response.setHeader('access-control-allow-origin', '*')
-    response.setHeader('access-control-expose-headers', 'content-range, content-length, accept-ranges, etag')
+    response.setHeader('access-control-expose-headers', 'content-range, content-length, accept-ranges, etag, retry-after')
     if (request.method === 'OPTIONS') {
       response.writeHead(204, {
         'access-control-allow-headers': 'range, if-range, authorization',
@@ -53,9 +69,10 @@ export async function startServer(
       })
       return response.end()
     }
-    log.push({ method: request.method ?? '', path, range: request.headers.range, headers: request.headers })
+    const entry = { method: request.method ?? '', path, range: request.headers.range, headers: request.headers, sent: 0 }
+    log.push(entry)
     const bytes = files.get(path) ?? (await onDisk(options.folders ?? {}, path))
-    await answer(request, response, bytes, takeFault(faults, path))
+    await answer(request, response, bytes, takeFault(faults, path), entry)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
@@ -90,8 +107,15 @@ function takeFault(faults: Map<string, Fault>, path: string): Fault | undefined 
   return fault
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, bytes: Uint8Array | undefined, fault: Fault | undefined) {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  bytes: Uint8Array | undefined,
+  fault: Fault | undefined,
+  entry: LoggedRequest,
+) {
   if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, 3000))
+  if (fault?.retryAfter) response.setHeader('retry-after', fault.retryAfter)
   if (fault?.kind === 'status') return response.writeHead(fault.status ?? 500).end()
   if (fault?.kind === 'html') return response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end('<!doctype html>')
   if (!bytes) return response.writeHead(404).end()
@@ -102,6 +126,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, bytes:
   const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []
   const stale = request.headers['if-range'] !== undefined && request.headers['if-range'] !== etag
   if (first === undefined || stale || fault?.kind === 'ignore-range') {
+    entry.sent = bytes.length
     return response.writeHead(200, { 'content-length': bytes.length }).end(bytes)
   }
   const start = Number(first)
@@ -109,17 +134,29 @@ async function answer(request: IncomingMessage, response: ServerResponse, bytes:
   if (start >= bytes.length) return response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end()
   const shift = fault?.kind === 'wrong-range' ? 1 : 0
   if (fault?.kind !== 'hidden-range') response.setHeader('content-range', `bytes ${start + shift}-${end - 1}/${bytes.length}`)
-  return send(response, bytes.subarray(start, end), fault)
+  return send(response, bytes.subarray(start, end), fault, entry)
 }
 
-function send(response: ServerResponse, body: Uint8Array, fault: Fault | undefined) {
+async function send(response: ServerResponse, body: Uint8Array, fault: Fault | undefined, entry: LoggedRequest) {
   const after = fault?.after ?? 0
+  entry.sent = fault && ['short', 'cut', 'hold'].includes(fault.kind) ? Math.min(after, body.length) : body.length
   // No content-length: the body is chunked, and ends like a whole one.
   if (fault?.kind === 'short') return response.writeHead(206).end(body.subarray(0, after))
   if (fault?.kind === 'too-long') return response.writeHead(206).end(Buffer.concat([body, body]))
   response.writeHead(206, { 'content-length': body.length })
+  if (fault?.kind === 'dribble') return dribble(response, body, after || 1000)
+  if (fault?.kind === 'hold') return response.write(body.subarray(0, after))
   if (fault?.kind !== 'cut') return response.end(body)
   // Headers and bytes must leave before the connection does.
   response.flushHeaders()
   return response.write(body.subarray(0, after), () => setTimeout(() => response.destroy(), 20))
+}
+
+/** A slow line. */
+async function dribble(response: ServerResponse, body: Uint8Array, step: number) {
+  for (let at = 0; at < body.length && !response.destroyed; at += step) {
+    response.write(body.subarray(at, at + step))
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  response.end()
 }

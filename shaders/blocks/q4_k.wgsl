@@ -7,3 +7,8 @@ fn block_code(row: u32, column: u32) -> i32 {
 }
 
 fn block_span(row: u32, column: u32) -> vec2f { return k_span(block_word(row, column), column % 256u / 32u, 8.0); }
+
+fn block_parts(row: u32, column: u32) -> vec4u {
+  let word = block_word(row, column);
+  return vec4u(k_small(word, column % 256u / 32u), source[word], 8u);
+}

@@ -15,3 +15,8 @@ fn block_span(row: u32, column: u32) -> vec2f {
   let scale = i32(byte_at(at + 192u + column % 256u / 16u) << 24u) >> 24u;
   return vec2f(half_value(half_at(at + 208u)) * f32(scale), 0.0);
 }
+
+fn block_parts(row: u32, column: u32) -> vec4u {
+  let at = block_at(row, column);
+  return vec4u(byte_at(at + 192u + column % 256u / 16u), 0u, half_at(at + 208u), 0u);
+}

@@ -27,6 +27,15 @@ export interface PlannedFormat {
   fits: boolean
 }
 
+/** Of several models in one place, the one that was taken. */
+export interface ModelChoice {
+  file: string
+  /** One sentence. */
+  why: string
+  /** All there are, best first. */
+  variants: { label: string; files: string[]; bytes: number }[]
+}
+
 export interface ModelPlan {
   name: string
   family: string
@@ -44,6 +53,8 @@ export interface ModelPlan {
   formats: PlannedFormat[]
   /** The format that the plan is for; with `auto` the one that was chosen. */
   weights: WeightsFormat
+  /** Where there was something to choose. */
+  choice?: ModelChoice
   /** What the files lack, as sentences. */
   faults: string[]
   fits: boolean

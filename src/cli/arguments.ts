@@ -3,9 +3,9 @@ import type { WeightsFormat } from '../api/types.ts'
 import { GlmError } from '../errors.ts'
 import { type Command, type CommandName, commands, type Flag, formats, isCommand, type Values } from './commands.ts'
 
-/** A command to run. `model` is there wherever the command requires one. */
+/** A command to run. `model` and `out` are there wherever the command requires them. */
 export type Call<Name extends CommandName = CommandName> = Name extends CommandName
-  ? { command: Name; model?: string; values: Values<Name> }
+  ? { command: Name; model?: string; out?: string; values: Values<Name> }
   : never
 
 export type Parsed = Call | { command: 'help'; of?: CommandName } | { command: 'version' }
@@ -22,8 +22,8 @@ export function parse(args: readonly string[]): Parsed {
   const taken = take(name, command, rest)
   if (taken === 'help') return { command: 'help', of: name }
   check(name, command, taken)
-  const [model] = taken.positional
-  return { command: name, ...(model === undefined ? {} : { model }), values: taken.values } as Call
+  const [model, out] = taken.positional
+  return { command: name, ...(model === undefined ? {} : { model }), ...(out === undefined ? {} : { out }), values: taken.values } as Call
 }
 
 interface Taken {
@@ -72,6 +72,8 @@ function flagValue(key: string, flag: Flag, text: string): unknown {
       throw wrong(`--${key} is ${quoted(text)}; use ${formats.slice(0, -1).join(', ')} or ${formats.at(-1)}.`)
     return text
   }
+  if (flag.kind === 'choice' && !flag.choices!.includes(text))
+    throw wrong(`--${key} is ${quoted(text)}; use ${flag.choices!.slice(0, -1).join(', ')} or ${flag.choices!.at(-1)}.`)
   return flag.kind === 'number' || flag.kind === 'whole' ? numberOf(key, flag, text) : text
 }
 
@@ -90,12 +92,16 @@ function numberOf(key: string, { kind, low = -Infinity, high = Infinity }: Flag,
   return value
 }
 
-function check(name: CommandName, { model, exactlyOne, apart }: Command, { positional, values }: Taken): void {
+function check(name: CommandName, { model, out, exactlyOne, apart }: Command, { positional, values }: Taken): void {
   const given = (keys: readonly string[] = []) => keys.filter((key) => Object.hasOwn(values, key))
   const flags = (keys: readonly string[], word: string) => keys.map((key) => `--${key}`).join(` ${word} `)
-  if (positional.length > 1)
-    throw wrong(`${name} takes one model, and ${quoted(positional[1]!)} is left over; put quotes around text with spaces.`)
+  const taken = out ? 2 : 1
+  if (positional.length > taken) {
+    const what = out ? 'a model and a folder' : 'one model'
+    throw wrong(`${name} takes ${what}, and ${quoted(positional[taken]!)} is left over; put quotes around text with spaces.`)
+  }
   if (model === 'required' && positional.length === 0) throw wrong(`${name} needs a model: a folder, the address of one, or pocket.`)
+  if (out && positional.length < 2) throw wrong(`${name} needs a folder to write behind the model: glm-webgpu ${name} MODEL OUT.`)
   if (exactlyOne && given(exactlyOne).length === 0)
     throw wrong(`${name} needs ${flags(exactlyOne, 'or')}; see \`glm-webgpu ${name} --help\`.`)
   for (const keys of [exactlyOne, apart]) {

@@ -8,6 +8,7 @@ export interface Kinds {
   whole: number
   tokens: number[]
   format: WeightsFormat
+  choice: string
   switch: true
 }
 
@@ -16,6 +17,8 @@ export interface Flag {
   /** Stands for the value in --help. */
   value?: string
   about: string
+  /** What a choice may be. */
+  choices?: readonly string[]
   /** Bounds of numbers. */
   low?: number
   high?: number
@@ -24,6 +27,8 @@ export interface Flag {
 export interface Command {
   about: string
   model: 'required' | 'optional'
+  /** Takes a second name, of what it writes. */
+  out?: true
   flags: Readonly<Record<string, Flag>>
   /** Flags of which exactly one must be there. */
   exactlyOne?: readonly string[]
@@ -43,6 +48,7 @@ const hub = {
   value: 'ADDRESS',
   about: 'the hub that owner/name lies on (default https://huggingface.co, or GLM_HUB)',
 } as const
+const coded = ['q4', 'q8'] as const
 const most = Number.MAX_SAFE_INTEGER
 
 export const commands = {
@@ -119,12 +125,26 @@ export const commands = {
       memory: {
         kind: 'number',
         value: 'GB',
-        low: 0.001,
+        low: 1e-6,
         high: 1e6,
         about: 'memory that the model may take (default: half of the machine)',
       },
       hub,
       json: { kind: 'switch', about: 'prints all of it as a last line of JSON' },
+    },
+  },
+  pack: {
+    about: 'Makes a folder in 4-bit codes of a model: safetensors in shards of 64 MiB, with hashes and the error that it cost.',
+    model: 'required',
+    out: true,
+    flags: {
+      weights: { kind: 'choice', value: 'FORMAT', choices: coded, about: 'q4 or q8 (default q4; a quantised model stays as it is)' },
+      group: { kind: 'choice', value: 'N', choices: ['32', '64', '128'], about: 'weights that share a scale: 32 (default), 64 or 128' },
+      head: { kind: 'choice', value: 'FORMAT', choices: coded, about: 'format of the output head alone' },
+      embedding: { kind: 'choice', value: 'FORMAT', choices: coded, about: 'format of the embedding alone' },
+      force: { kind: 'switch', about: 'writes into a folder that is not empty' },
+      hub,
+      json: { kind: 'switch', about: 'prints the summary as a last line of JSON' },
     },
   },
 } as const satisfies Record<string, Command>

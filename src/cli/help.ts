@@ -26,9 +26,9 @@ function helpOf(name: CommandName, command: Command): string {
   return lines(usage(name, command), '', command.about, '', ...flags, '', models)
 }
 
-function usage(name: string, { model, exactlyOne = [] }: Command): string {
+function usage(name: string, { model, out, exactlyOne = [] }: Command): string {
   const needed = exactlyOne.map((key) => spelled(key, (commands as Record<string, Command>)[name]!.flags[key]!)).join(' | ')
-  return ['glm-webgpu', name, model === 'required' ? 'MODEL' : '[MODEL]', needed, '[flags]'].filter(Boolean).join(' ')
+  return ['glm-webgpu', name, model === 'required' ? 'MODEL' : '[MODEL]', out && 'OUT', needed, '[flags]'].filter(Boolean).join(' ')
 }
 
 const spelled = (key: string, { value }: Flag) => `--${key}${value ? ` ${value}` : ''}`

@@ -9,6 +9,7 @@ import { chat } from './chat.ts'
 import { doctor } from './doctor.ts'
 import { help } from './help.ts'
 import type { Setting } from './model.ts'
+import { pack } from './pack.ts'
 import { score } from './score.ts'
 import { createTerminal } from './terminal.ts'
 
@@ -50,6 +51,7 @@ export async function run(args: readonly string[], setting: Setting): Promise<nu
     else if (call.command === 'score') return await score(call, setting)
     else if (call.command === 'chat') return await chat(call, setting)
     else if (call.command === 'bench') return await bench(call, setting)
+    else if (call.command === 'pack') return await pack(call, setting)
     else return await doctor(call, setting)
     return 0
   } catch (error) {

@@ -15,7 +15,7 @@ export async function readGguf(source: Source, file: string, signal?: AbortSigna
   const files: ModelFiles = { config, generation: generation(gguf.metadata), checkpoint: ggufCheckpoint(gguf, config) }
   // A file of weights alone can still be scored.
   if (!gguf.metadata.has('tokenizer.ggml.model')) return files
-  const { tokenizer, template, specials } = ggufText(gguf, config.vocabulary)
+  const { tokenizer, template, specials } = ggufText(gguf.metadata, gguf.files[0]!, config.vocabulary)
   files.tokenizer = createTokenizer(tokenizer, undefined)
   if (template !== undefined) files.template = createTemplate(template, files.tokenizer, specials)
   return files

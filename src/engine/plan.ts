@@ -3,7 +3,7 @@ import type { ModelPlan, PlannedFormat, PlannedTensor, PlanOptions } from '../ap
 import type { KvFormat } from '../api/types.ts'
 import { GlmError } from '../errors.ts'
 import { logprobWords } from '../kernels/logprobs.ts'
-import { type Coding, scaled, splitRows } from '../kernels/matrix.ts'
+import { type Coding, holds, scaled, splitRows } from '../kernels/matrix.ts'
 import { packedWords } from '../kernels/pack8.ts'
 import { pageSize, type RowsShape, rowsLayout } from '../kernels/rows.ts'
 import { codingOf } from '../model/codings.ts'
@@ -44,10 +44,14 @@ const modestMemory = 4e9
 /** Below this many parameters activations are not rounded. */
 const roundingFrom = 100e6
 const ring = 32
+const mostLayers = 1000
 
 export function planModel(name: string, files: PlanFiles, options: PlanOptions, machine: PlanMachine): ModelPlan {
   const { config, checkpoint } = files
   checkOptions(options)
+  // The headers may be hostile: the work is bounded.
+  if (config.layers > mostLayers)
+    throw new GlmError('config_unsupported', `${name} says it has ${config.layers} layers; download it again.`)
   const tensors = tensorsOf(config)
   const faults = faultsOf(tensors, checkpoint)
   const memory = memoryOf(options, machine)
@@ -147,28 +151,47 @@ function sizedAs(
 ): { gpu: ModelPlan['gpu']; all: PlannedTensor[]; context: number } {
   const { config, checkpoint } = files
   const limit = Math.min(machine.binding, machine.buffer ?? Infinity)
+  const matrices = tensors.matrices.map(({ name, plan }): Coded => {
+    const coding = codingOf(plan, checkpoint, weights)
+    return { name, plan, coding, order: orderBytes(plan, checkpoint, coding) }
+  })
   const all = [
-    ...tensors.matrices.map(({ name, plan }) => matrixAs(name, plan, codingOf(plan, checkpoint, weights), limit)),
+    ...matrices.map((matrix) => matrixAs(matrix, limit)),
     ...tensors.vectors.map(({ name, plans }) => ({ name, bytes: auxLength(plans) * 4, parts: 1 })),
   ]
   const kv: KvFormat = options.kv ?? (options.exact || weights === 'f32' ? 'f32' : 'f16')
   const wanted = Math.min(options.context ?? defaultContext, config.context)
   const pages = Math.min(Math.ceil(wanted / pageSize), Math.floor(limit / pageBytes(config, kv)))
-  const codes = tensors.matrices.some(({ plan }) => scaled(codingOf(plan, checkpoint, weights).format))
-  const rounds = codes && !options.exact && machine.software === true && parametersOf(checkpoint) >= roundingFrom
+  const software = machine.software === true
+  const rounding = !options.exact && software && parametersOf(checkpoint) >= roundingFrom
+  const rounds = rounding && matrices.some(({ coding }) => scaled(coding.format))
+  const ordered = matrices.some(({ order }) => order > 0)
   const gpu = {
     weights: all.reduce((sum, { bytes }) => sum + bytes, 0),
     kv: config.layers * pages * pageBytes(config, kv),
-    scratch: scratchBytes(config, { limit, pages, kv, software: machine.software === true, rounds }),
+    scratch: scratchBytes(config, { limit, pages, kv, software, rounds, ordered }),
   }
   return { gpu: { ...gpu, total: gpu.weights + gpu.kv + gpu.scratch }, all, context: Math.min(pages * pageSize, wanted) }
 }
 
-function matrixAs(name: string, plan: MatrixPlan, coding: Coding, limit: number): PlannedTensor {
+interface Coded {
+  name: string
+  plan: MatrixPlan
+  coding: Coding
+  /** Bytes of an order that its columns keep. */
+  order: number
+}
+
+function matrixAs({ name, plan, coding, order }: Coded, limit: number): PlannedTensor {
   const parts = splitRows(coding, plan.rows, plan.columns, limit)
   // What fits nowhere still has a size.
   const all = parts.length > 0 ? parts : splitRows(coding, plan.rows, plan.columns, Infinity)
-  return { name, bytes: all.reduce((sum, { bytes }) => sum + bytes, 0), parts: parts.length }
+  return { name, bytes: all.reduce((sum, { bytes }) => sum + bytes, order), parts: parts.length }
+}
+
+function orderBytes({ pieces }: MatrixPlan, { tensors }: Checkpoint, coding: Coding): number {
+  const { blocks, order } = tensors.get(pieces[0]!.tensor) ?? {}
+  return blocks && order && holds(coding, blocks.coding) ? order.byteLength : 0
 }
 
 interface Scratch {
@@ -178,10 +201,12 @@ interface Scratch {
   software: boolean
   /** Activations of prompts are packed as 8-bit codes. */
   rounds: boolean
+  /** Inputs are brought into the order of a matrix's columns. */
+  ordered: boolean
 }
 
 /** Activations, logits, the rotary table and the tables of rows: as decoder, runner and sampler make them for a chat. */
-function scratchBytes(config: Config, { limit, pages, kv, software, rounds }: Scratch): number {
+function scratchBytes(config: Config, { limit, pages, kv, software, rounds, ordered }: Scratch): number {
   const { hidden, heads, headDim, ffn, vocabulary, rotary } = config
   const within = (width: number, most: number) => Math.max(1, 2 ** Math.floor(Math.log2(Math.min(most, limit / (width * 4)))))
   const logits = within(vocabulary, 8)
@@ -189,6 +214,7 @@ function scratchBytes(config: Config, { limit, pages, kv, software, rounds }: Sc
   const padded = (width: number) => Math.ceil(width / 32) * 32
   const values =
     shape.rows * (padded(hidden) * (config.postNorms ? 4 : 1) + 2 * padded(heads * headDim) + padded(ffn)) +
+    (ordered ? shape.rows * widestRow(config) : 0) +
     (rounds ? packedWords(shape.rows, Math.ceil(widestRow(config) / 32)) : 0) +
     logits * vocabulary +
     pages * pageSize * rotary +

@@ -55,6 +55,7 @@ import sample from '../../shaders/sample.wgsl?raw'
 import stream from '../../shaders/stream.wgsl?raw'
 import weightsCentreNone from '../../shaders/weights/centre/none.wgsl?raw'
 import weightsCentreOwn from '../../shaders/weights/centre/own.wgsl?raw'
+import weightsCentreSuper from '../../shaders/weights/centre/super.wgsl?raw'
 import weightsCoded from '../../shaders/weights/coded.wgsl?raw'
 import weightsDense from '../../shaders/weights/dense.wgsl?raw'
 import weightsEight from '../../shaders/weights/eight.wgsl?raw'
@@ -126,6 +127,7 @@ const sources = {
   stream,
   'weights/centre/none': weightsCentreNone,
   'weights/centre/own': weightsCentreOwn,
+  'weights/centre/super': weightsCentreSuper,
   'weights/dense': weightsDense,
   'weights/half': weightsHalf,
   'weights/q4': weightsQ4,

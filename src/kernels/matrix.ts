@@ -9,6 +9,11 @@ export interface Coding {
   /** Dense formats have none and say 32. */
   group: 16 | 32 | 64 | 128
   centred: boolean
+  /**
+   * Scales and minima are whole numbers times two f16 of 256 values, as GGUF's K types have them: value = code * scale - minimum. Nothing is rounded,
+   * and less is read than with f16 for each.
+   */
+  super?: boolean
 }
 
 /** The coding that a format means where nothing else is said. */
@@ -41,14 +46,20 @@ export const scaled = (format: Format): boolean => format === 'q4' || format ===
 /** Scales along a row, and as many centres. */
 export const scaleGroups = ({ format, group }: Coding, groups: number): number => (scaled(format) ? Math.ceil((groups * 32) / group) : 0)
 
+/** Vectors behind the scales of a block of eight rows: centres, or the two f16 of 256 values. */
+const behind = (coding: Coding, groups: number): number =>
+  coding.super ? superGroups(groups) * 2 : coding.centred ? scaleGroups(coding, groups) : 0
+
+export const superGroups = (groups: number): number => Math.ceil(groups / 8)
+
 /** Bytes of one block of eight rows. */
 const blockBytes = (coding: Coding, groups: number): number =>
-  (groups * vectors[coding.format] * 8 + scaleGroups(coding, groups) * (coding.centred ? 2 : 1)) * 16
+  (groups * vectors[coding.format] * 8 + scaleGroups(coding, groups) + behind(coding, groups)) * 16
 
 /** Offset of the scales of a part, in vec4<u32>. */
 export const scalesAt = ({ format }: Coding, groups: number, rows: number): number => Math.ceil(rows / 8) * groups * vectors[format] * 8
 
-/** Offset of the centres of a part, behind its scales. */
+/** Offset of what stands behind the scales of a part: its centres. */
 export const centresAt = (coding: Coding, groups: number, rows: number): number =>
   scalesAt(coding, groups, rows) + Math.ceil(rows / 8) * scaleGroups(coding, groups)
 
@@ -86,7 +97,7 @@ export function reader(
     'weights/coded',
     `weights/${format as 'q4' | 'q8'}`,
     group === 16 ? 'weights/span/halves' : 'weights/span/whole',
-    centred ? 'weights/centre/own' : 'weights/centre/none',
+    matrix.super ? 'weights/centre/super' : centred ? 'weights/centre/own' : 'weights/centre/none',
   ]
   const scales = { SCALES: scalesAt(matrix, groups, part.rows), SCALE_GROUPS: scaleGroups(matrix, groups) }
   return {
@@ -96,7 +107,8 @@ export function reader(
       ...constants,
       ...scales,
       ...(group === 16 ? {} : { PER_SCALE: group / 32 }),
-      ...(centred ? { CENTRES: centresAt(matrix, groups, part.rows) } : {}),
+      ...(matrix.super ? { SUPERS: superGroups(groups), PER_SUPER: 256 / group } : {}),
+      ...(centred || matrix.super ? { CENTRES: centresAt(matrix, groups, part.rows) } : {}),
     },
   }
 }
@@ -107,13 +119,19 @@ export const holds = (to: Coding, from: Coding): boolean =>
   scaled(from.format) &&
   bits[to.format] >= bits[from.format] &&
   to.group <= from.group &&
-  (to.centred || !from.centred)
+  (to.super ? from.super === true : to.centred || !from.centred)
 
 /** The narrowest coding that loses nothing of either. */
 export function widest(one: Coding, other: Coding): Coding {
   const format = bits[one.format] >= bits[other.format] ? one.format : other.format
   if (!scaled(format)) return plain(format)
-  return { format, group: Math.min(one.group, other.group) as Coding['group'], centred: one.centred || other.centred }
+  const both = one.super && other.super
+  return {
+    format,
+    group: Math.min(one.group, other.group) as Coding['group'],
+    centred: one.centred || other.centred,
+    ...(both ? { super: true } : {}),
+  }
 }
 
 const bits: Record<Format, number> = { f32: 32, f16: 16, q8: 8, q4: 4 }

@@ -1,6 +1,8 @@
 // From a file's codes to the GPU's: as they are where the format holds them (nothing rounded but scales and centres to f16), else coded anew.
 import fromBlocks from '../../shaders/quantise/from_blocks.wgsl?raw'
 import fromSorted from '../../shaders/quantise/from_sorted.wgsl?raw'
+import spans from '../../shaders/repack/spans.wgsl?raw'
+import supers from '../../shaders/repack/supers.wgsl?raw'
 import toQ4 from '../../shaders/repack/to_q4.wgsl?raw'
 import toQ8 from '../../shaders/repack/to_q8.wgsl?raw'
 import main from '../../shaders/repack.wgsl?raw'
@@ -30,10 +32,11 @@ export function repack(from: CodesSource, to: Coding): Kernel {
     return quantise({ name, constants, files: [...from.files, values] }, to)
   }
   return {
-    name: `repack ${name} ${to.format}`,
+    name: `repack ${name} ${to.format}${to.super ? ' super' : ''}`,
     files: [
       ...files('window', 'bytes', 'codes', 'half'),
       own('repack', main),
+      to.super ? own('repack/supers', supers) : own('repack/spans', spans),
       own(`repack/to_${to.format}`, to.format === 'q4' ? toQ4 : toQ8),
       ...from.files,
     ],

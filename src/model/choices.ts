@@ -21,8 +21,8 @@ export interface Choices {
 }
 
 /** What matrices of one shape share. */
-export const shapeKey = ({ format, group, centred, rows, columns }: Matrix): string =>
-  `${format}${group === 32 ? '' : `/${group}`}${centred ? '+' : ''} ${rows}x${columns}`
+export const shapeKey = ({ format, group, centred, super: whole, rows, columns }: Matrix): string =>
+  `${format}${group === 32 ? '' : `/${group}`}${whole ? '*' : centred ? '+' : ''} ${rows}x${columns}`
 
 /** A choice as one word, and back: what the tuner keeps. */
 export const choiceId = ({ kernel, threads, lanes, stripes }: Choice): string => [kernel, threads, lanes, stripes].join(':')

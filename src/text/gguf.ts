@@ -1,6 +1,5 @@
 // The tokenizer of a GGUF, in the shape of tokenizer.json, and its chat template. Bounded by the file: lists are as long as the vocabulary.
 import { GlmError } from '../errors.ts'
-import type { Gguf, GgufValue } from '../weights/gguf.ts'
 
 export interface GgufText {
   /** As tokenizer.json. */
@@ -28,10 +27,9 @@ const roles: Record<string, string> = {
   mask: 'mask_token',
 }
 
-/** `vocabulary` is the number of rows of the embedding. Throws `template_invalid`. */
-export function ggufText({ metadata, files }: Gguf, vocabulary: number): GgufText {
-  const fail = (why: string) =>
-    new GlmError('template_invalid', `The tokenizer in ${files[0]} ${why}; choose another conversion of the model.`)
+/** `metadata` as `openGguf` gives it; `vocabulary` is the number of rows of the embedding. Throws `template_invalid`. */
+export function ggufText(metadata: ReadonlyMap<string, unknown>, file: string, vocabulary: number): GgufText {
+  const fail = (why: string) => new GlmError('template_invalid', `The tokenizer in ${file} ${why}; choose another conversion of the model.`)
   const key = (name: string) => metadata.get(`tokenizer.ggml.${name}`)
   const model = key('model')
   if (model === 'llama') throw fail('is SentencePiece, which is not supported: every GLM since GLM-4 has byte-level BPE')
@@ -71,7 +69,7 @@ export function ggufText({ metadata, files }: Gguf, vocabulary: number): GgufTex
   }
 }
 
-function specials(tokens: readonly string[], key: (name: string) => GgufValue | undefined): Record<string, string> {
+function specials(tokens: readonly string[], key: (name: string) => unknown): Record<string, string> {
   const result: Record<string, string> = {}
   for (const [role, name] of Object.entries(roles)) {
     const text = tokens[Number(key(`${role}_token_id`) ?? -1)]
@@ -80,7 +78,7 @@ function specials(tokens: readonly string[], key: (name: string) => GgufValue | 
   return result
 }
 
-const strings = (value: GgufValue | undefined): string[] | undefined =>
+const strings = (value: unknown): string[] | undefined =>
   Array.isArray(value) && value.every((entry) => typeof entry === 'string') ? (value as string[]) : undefined
 
 function raise(error: GlmError): never {

@@ -21,9 +21,9 @@ const ggufTypes: Record<string, GgufBlock> = {
   Q5_0: { values: 32, bytes: 22, coding: q8, files: ['q5_0'] },
   Q5_1: { values: 32, bytes: 24, coding: { ...q8, centred: true }, files: ['q5_1'] },
   Q8_0: { values: 32, bytes: 34, coding: q8, files: ['q8_0'] },
-  Q4_K: { values: 256, bytes: 144, coding: { ...q4, centred: true }, files: ['k_scales', 'q4_k'] },
-  Q5_K: { values: 256, bytes: 176, coding: { ...q8, centred: true }, files: ['k_scales', 'q5_k'] },
-  Q6_K: { values: 256, bytes: 210, coding: { ...q8, group: 16 }, files: ['q6_k'] },
+  Q4_K: { values: 256, bytes: 144, coding: { ...q4, centred: true, super: true }, files: ['k_scales', 'q4_k'] },
+  Q5_K: { values: 256, bytes: 176, coding: { ...q8, centred: true, super: true }, files: ['k_scales', 'q5_k'] },
+  Q6_K: { values: 256, bytes: 210, coding: { ...q8, group: 16, super: true }, files: ['q6_k'] },
 }
 
 /** By the name of the type; a row is whole blocks. */

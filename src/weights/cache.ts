@@ -10,6 +10,7 @@ import {
   deleteFromCache,
   digest,
   emptyManifest,
+  forget,
   hashOf,
   indexedStore,
   type KeptFile,
@@ -336,7 +337,7 @@ class CachedModel implements CachedSource, Keeper, Load {
     const hash = this.#options.verify === 'always' && !this.#seen.has(key) ? hashOf(file, index) : undefined
     const bytes = await readPiece(this.#store, this.#prefix + key, end - start, hash)
     if (!bytes) {
-      file.hashes.fill(0, index * 32, index * 32 + 32)
+      forget(file, index)
       this.#changed = true
     }
     return bytes

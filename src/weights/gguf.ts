@@ -165,7 +165,7 @@ export function parseGguf(bytes: Uint8Array, fileSize: number, file: string, ste
       metadata.set(key, cursor.value(cursor.u32(), 0))
     }
     const infos = Array.from({ length: tensorCount }, () => parseInfo(cursor))
-    const tensors = place(infos, dataStart(cursor, metadata), alignmentOf(cursor, metadata), fileSize, file)
+    const tensors = place(infos, cursor, alignmentOf(cursor, metadata))
     return { version, metadata, tensors, bytes: fileSize, files: [file] }
   } catch (error) {
     if (error instanceof Short) return error.needed
@@ -210,13 +210,9 @@ function alignmentOf(cursor: Cursor, metadata: Map<string, GgufValue>): number {
   return value
 }
 
-const dataStart = (cursor: Cursor, metadata: Map<string, GgufValue>): number => {
-  const alignment = alignmentOf(cursor, metadata)
-  return Math.ceil(cursor.at / alignment) * alignment
-}
-
 /** Absolute ranges, each inside the file and of the size that type and shape need, none over another. */
-function place(infos: Info[], data: number, alignment: number, fileSize: number, file: string): Map<string, TensorEntry> {
+function place(infos: Info[], { at, size: fileSize, file }: Cursor, alignment: number): Map<string, TensorEntry> {
+  const data = Math.ceil(at / alignment) * alignment
   const tensors = new Map<string, TensorEntry>()
   for (const { name, shape, type, offset } of infos) {
     const fail = (why: string) => new GlmError('tensor_invalid', `"${brief(name)}" in ${file} ${why}; download or convert it again.`)

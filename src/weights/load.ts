@@ -119,7 +119,17 @@ export class Loader {
       throw new GlmError('out_of_memory', `Eight rows of ${plan.name} are larger than this GPU binds at once; load with weights q4.`)
     const { name, rows, columns } = plan
     const { format, group, centred } = coding
-    const matrix: Matrix = { format, group, centred, name, rows, columns, groups: Math.ceil(columns / 32), parts }
+    const matrix: Matrix = {
+      format,
+      group,
+      centred,
+      ...(coding.super ? { super: true } : {}),
+      name,
+      rows,
+      columns,
+      groups: Math.ceil(columns / 32),
+      parts,
+    }
     const order = this.orderOf(plan, coding)
     if (order) {
       matrix.order = buffers.make('order', order.byteLength)

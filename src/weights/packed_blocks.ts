@@ -4,7 +4,7 @@ import type { Blocks, ByteRange, TensorEntry, Window } from './tensor.ts'
 
 export interface PackedOptions {
   bits: 4 | 8
-  group: 32 | 64 | 128
+  group: 16 | 32 | 64 | 128
   centred: boolean
 }
 

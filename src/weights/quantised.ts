@@ -2,6 +2,7 @@
 // What a file leaves unquantised stays as it is. Files are untrusted: every part is held against the shape that the codes have.
 import { GlmError } from '../errors.ts'
 import type { Kernel } from '../gpu/pipeline.ts'
+import { gather } from '../kernels/gather.ts'
 import type { Coding } from '../kernels/matrix.ts'
 import { repack } from '../kernels/repack.ts'
 import { awqBlocks, compressedBlocks, gptqBlocks } from './blocks.ts'
@@ -36,7 +37,7 @@ interface Module {
 /** `raw` has the tensors under the file's names, `settings` is config.json's quantization_config. */
 export async function openQuantised(source: Source, raw: Checkpoint, settings: unknown, signal?: AbortSignal): Promise<Checkpoint> {
   const scheme = parseScheme(settings)
-  const modules = gather(raw.tensors, scheme)
+  const modules = modulesOf(raw.tensors, scheme)
   const tensors = new Map([...raw.tensors].filter(([name]) => !everySuffix.test(name)))
   for (let at = 0; at < modules.length; at += readsAtOnce) {
     const some = modules.slice(at, at + readsAtOnce)
@@ -47,11 +48,11 @@ export async function openQuantised(source: Source, raw: Checkpoint, settings: u
       tensors.set(name, entryOf(name, scheme, module, orders[index]))
     })
   }
-  return { ...raw, tensors, quantised: true, convert }
+  return { ...raw, tensors, quantised: true, convert, gather }
 }
 
 /** Every module that is quantised, its parts checked. */
-function gather(tensors: Map<string, TensorEntry>, scheme: Scheme): Module[] {
+function modulesOf(tensors: Map<string, TensorEntry>, scheme: Scheme): Module[] {
   const names = suffixes[scheme.method]
   const known = new Set<string | undefined>([...Object.values(names), scheme.method === 'compressed' ? 'weight_shape' : 'g_idx'])
   const modules = new Map<string, Module>()

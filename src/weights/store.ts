@@ -92,6 +92,12 @@ export function hashOf({ hashes }: KeptFile, index: number): Uint8Array | undefi
   return hash.some((byte) => byte) ? hash : undefined
 }
 
+/** A piece that is no good; the file must show its hash again. */
+export function forget(file: KeptFile, index: number): void {
+  file.hashes.fill(0, index * 32, index * 32 + 32)
+  delete file.sha256
+}
+
 export const digest = async (bytes: Uint8Array<ArrayBuffer>) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
 export const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 
@@ -164,7 +170,7 @@ let database: UseStore | undefined
 /** The store in IndexedDB, or nothing where there is none (Node). */
 export function indexedStore(): PieceStore | undefined {
   if (typeof indexedDB === 'undefined') return undefined
-  const use = <T>(mode: IDBTransactionMode, call: (files: IDBObjectStore) => IDBRequest<T> | undefined): Promise<T> => {
+  const use = async <T>(mode: IDBTransactionMode, call: (files: IDBObjectStore) => IDBRequest<T> | undefined): Promise<T> => {
     database ??= createStore('glm-files', 'files')
     // What is written is there when its transaction ends.
     return database(mode, (files) => promisifyRequest(call(files) ?? (files.transaction as unknown as IDBRequest<T>)))

@@ -7,29 +7,36 @@ import { findGpu } from '../../src/cli/gpu.ts'
 import { readModel } from '../../src/engine/checkpoint.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import { planModel } from '../../src/engine/plan.ts'
+import * as reading from '../../src/formats.ts'
 import { folderSource } from '../../src/weights/folder.ts'
 
-const folder = (name: string) => fileURLToPath(new URL(`../fixtures/checkpoints/${name}`, import.meta.url))
+const place = (name: string) => fileURLToPath(new URL(`../fixtures/${name.includes('/') ? '' : 'checkpoints/'}${name}`, import.meta.url))
+const formats = async () => reading
 
 const cases: [string, PlanOptions & { weights?: WeightsFormat }, binding: number | undefined][] = [
   ['glm-chat-bf16', {}, undefined],
   ['glm4-chat-f32', { weights: 'q8', context: 100 }, undefined],
   ['glm-odd-f16', { weights: 'f16', context: 300 }, undefined],
+  ['gguf/glm-q4_k_m.gguf', {}, undefined],
+  ['gguf/glm4-mrope-q4_0.gguf', { kv: 'f32' }, undefined],
+  ['gguf/glm-fused-q5_1.gguf', { weights: 'q4' }, undefined],
+  ['quantised/gptq-order', {}, undefined],
+  ['quantised/chatglm-awq', {}, undefined],
   ['glm4-sharded-bf16', { weights: 'f32' }, 64 * 1024],
 ]
 
 test.each(cases)('%s %j, bindings of %s', { timeout: 300_000 }, async (name, options, binding) => {
-  const source = folderSource(folder(name))
+  const source = folderSource(place(name))
   const limits = binding === undefined ? {} : { limits: { binding } }
-  const engine = await Engine.load({ ...options, ...limits, gpu: await findGpu(), source, chats: false })
+  const engine = await Engine.load({ ...options, ...limits, gpu: await findGpu(), source, formats, chats: false })
   const { gpu, info, weights, buffers } = engine
-  const plan = planModel(name, await readModel(source), options, {
+  const plan = planModel(name, await readModel(source, { formats }), options, {
     binding: gpu.limits.binding,
     buffer: gpu.limits.buffer,
     software: info.adapter.software,
   })
   const matrices = [weights.embed, weights.head, ...weights.layers.flatMap(({ qkv, o, gateUp, down }) => [qkv, o, gateUp, down])]
-  const parts = new Set(matrices.flatMap((matrix) => matrix.parts.map(({ buffer }) => buffer)))
+  const parts = new Set(matrices.flatMap(({ parts, order }) => [...parts.map(({ buffer }) => buffer), ...(order ? [order] : [])]))
   const own = [...parts, ...weights.layers.map(({ aux }) => aux), weights.final.aux].reduce((sum, { size }) => sum + size, 0)
   const split = new Set(matrices.filter((matrix) => matrix.parts.length > 1)).size
   const kv = engine.runner.decoder.kv.reduce((sum, { size }) => sum + size, 0)

@@ -155,6 +155,11 @@ describe('GLM-Edge 1.5B', () => {
   })
 })
 
+test('a config that claims a million layers costs no time', () => {
+  const claim = { ...files, config: { ...files.config, layers: 2 ** 24 } }
+  expect(() => plan({}, wide, claim)).toThrow(expect.objectContaining({ code: 'config_unsupported' }))
+})
+
 test('GLM-4 9B: embedding and head are split by rows where a binding is as small as it may be', () => {
   const made = plan({ weights: 'q4' }, wide, shaped(nine, 'BF16', 16))
   expect(made.parameters).toBe(9_400_279_040)

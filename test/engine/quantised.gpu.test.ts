@@ -47,6 +47,8 @@ beforeAll(async () => {
 const load = (name: string, options: Partial<EngineOptions>) =>
   Engine.load({ gpu, source: folderSource(fixtures + name), context: 128, formats: () => import('../../src/formats.ts'), ...options })
 
+const down = (engine: Engine) => engine.weights.layers[1]!.down
+
 /** The worst relative error of a stored position, and whether every greedy token is the class's. */
 async function hold(engine: Engine, name: string, limit: number): Promise<void> {
   const { vocab, prompts } = golden(name)
@@ -71,25 +73,17 @@ describe.each(names)('%s', (name) => {
 
   it('as the file has it, activations in f32', async () => {
     const engine = await load(name, { exact: true, ...(dense && { weights: 'f16' }) })
-    if (!dense) expect(engine.weights.layers[0]!.down.format).toBe('q4')
+    expect(down(engine).format).toBe(dense ? 'f16' : 'q4')
+    expect(down(engine).order !== undefined).toBe(name.includes('order'))
     await hold(engine, name, 1e-3)
     await engine.close()
   })
 
   it('with weights f32', async () => {
     const engine = await load(name, { weights: 'f32' })
+    expect(down(engine).format).toBe('f32')
+    expect(down(engine).order).toBeUndefined()
     await hold(engine, name, 1e-4)
     await engine.close()
   })
-})
-
-it('an order of its own stays one where codes stay, and is undone where they do not', async () => {
-  const kept = await load('gptq-order', {})
-  const undone = await load('gptq-order', { weights: 'f16' })
-  for (const name of ['qkv', 'o', 'gateUp', 'down'] as const) {
-    expect(kept.weights.layers[1]![name].order).toBeDefined()
-    expect(undone.weights.layers[1]![name].order).toBeUndefined()
-  }
-  await kept.close()
-  await undone.close()
 })

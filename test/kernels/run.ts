@@ -5,7 +5,17 @@ import { dawn } from '../../src/gpu/dawn.ts'
 import { type Gpu, openGpu } from '../../src/gpu/device.ts'
 import { type Kernel, Pipelines, type Slot } from '../../src/gpu/pipeline.ts'
 import { play, prepare } from '../../src/gpu/recorder.ts'
-import { type Coding, centresAt, type Format, type Matrix, plain, scaled, scaleGroups, scalesAt } from '../../src/kernels/matrix.ts'
+import {
+  type Coding,
+  centresAt,
+  type Format,
+  type Matrix,
+  plain,
+  scaled,
+  scaleGroups,
+  scalesAt,
+  superGroups,
+} from '../../src/kernels/matrix.ts'
 import { type RowsShape, rowsLayout } from '../../src/kernels/rows.ts'
 import { Rows } from '../../src/model/rows.ts'
 import { dequantise4, dequantise8, halfBits, halfValue, quantise4, quantise8, roundHalf } from '../reference.ts'
@@ -114,6 +124,7 @@ export function layoutWords(coding: Format | Coding, rows: number, columns: numb
   const own = asCoding(coding)
   const groups = Math.ceil(columns / 32)
   const halves = Math.ceil(rows / 8) * scaleGroups(own, groups) * 4
+  if (own.super) return scalesAt(own, groups, rows) * 4 + halves + Math.ceil(rows / 8) * superGroups(groups) * 8
   return scalesAt(own, groups, rows) * 4 + halves * (own.centred ? 2 : 1)
 }
 
@@ -214,8 +225,14 @@ export function decode(coded: Format | Coding, words: Uint32Array, rows: number,
       const i = column & 31
       const at = (word: number) => place(format, groups, row, group, word)
       const half = (at: number) => halfValue(halves[halfPlace(coding, at, groups, row, Math.floor(column / each))]!)
-      const scale = scaled(format) ? half(scalesAt(coding, groups, rows)) : 1
-      const centre = centred ? half(centresAt(coding, groups, rows)) : 0
+      const pair = centresAt(coding, groups, rows) * 8 + ((row >> 3) * superGroups(groups) + (column >> 8)) * 16 + (row & 7) * 2
+      const small = halves[halfPlace(coding, scalesAt(coding, groups, rows), groups, row, Math.floor(column / each))]!
+      let scale = scaled(format) ? half(scalesAt(coding, groups, rows)) : 1
+      let centre = centred && !coding.super ? half(centresAt(coding, groups, rows)) : 0
+      if (coding.super) {
+        scale = halfValue(halves[pair]!) * ((small << 24) >> 24)
+        centre = (format === 'q4' ? 8 * scale : 0) - halfValue(halves[pair + 1]!) * (small >> 8)
+      }
       let value: number
       if (format === 'f32') value = floats[at(i)]!
       else if (format === 'f16') value = halfValue(halves[at(i >> 1) * 2 + (i & 1)]!)

@@ -34,6 +34,28 @@ test('reads ranges, whole files, JSON and links', async () => {
   expect(await exists(files, 'nothing')).toBe(false)
 })
 
+test('lists what is there, folders and links too, without hidden folders', async () => {
+  await mkdir(join(root, 'model', '.git'), { recursive: true })
+  await writeFile(join(root, 'model', '.git', 'x'), '')
+  await symlink(join(root, 'nowhere'), join(root, 'model', 'broken'))
+  expect(await source().list!()).toEqual([
+    { path: '..dots', size: 1 },
+    { path: 'data.bin', size: 5000 },
+    { path: 'empty', size: 0 },
+    { path: 'link.bin', size: 5000 },
+    { path: 'sub/a.json', size: 7 },
+  ])
+  await expect(source().list!(AbortSignal.abort())).rejects.toMatchObject({ code: 'aborted' })
+})
+
+test('a file is the entry of the folder it lies in', async () => {
+  const file = folderSource(join(root, 'model', 'data.bin'))
+  expect({ name: file.name, entry: file.entry, local: file.local }).toEqual({ name: 'data.bin', entry: 'data.bin', local: true })
+  expect(await file.read('data.bin', 1, 3)).toEqual(data.slice(1, 3))
+  expect(await file.size('sub/a.json')).toBe(7)
+  await expect(file.size('../secret')).rejects.toMatchObject({ code: 'file_invalid' })
+})
+
 test('what is missing, too short or aborted', async () => {
   const files = source()
   await expect(files.read('nothing', 0, 1)).rejects.toMatchObject({ code: 'file_missing' })

@@ -1,6 +1,9 @@
 // GGUF headers written by hand, and the fixtures of test/fixtures/gguf with what the oracle says of them.
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
+import { GlmError } from '../../src/errors.ts'
+import type { Source } from '../../src/weights/source.ts'
 
 export const folder = fileURLToPath(new URL('../fixtures/gguf', import.meta.url))
 
@@ -104,4 +107,26 @@ export function gguf({ version = 3, keys = [], tensors = [], alignment = 32, bod
   const bytes = new Uint8Array(out.length + body)
   bytes.set(out)
   return bytes
+}
+
+/** Files in memory, of the size that is said; what is behind a file's bytes reads as zeros. */
+export function memory(files: Record<string, Uint8Array>, sizes: Record<string, number> = {}) {
+  const seen = { bytes: 0, reads: 0 }
+  const sizeOf = (path: string) => {
+    if (!Object.hasOwn(files, path)) throw new GlmError('file_missing', path)
+    return sizes[path] ?? files[path]!.length
+  }
+  const source: Source = {
+    name: 'memory',
+    size: async (path) => sizeOf(path),
+    async read(path, start, end) {
+      expect(end).toBeLessThanOrEqual(sizeOf(path))
+      seen.bytes += end - start
+      seen.reads++
+      const bytes = new Uint8Array(end - start)
+      bytes.set(files[path]!.subarray(start, Math.min(end, files[path]!.length)))
+      return bytes
+    },
+  }
+  return { source, seen }
 }

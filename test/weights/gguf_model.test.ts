@@ -12,6 +12,7 @@ import { type Gguf, type GgufValue, openGguf } from '../../src/weights/gguf.ts'
 import type { Source } from '../../src/weights/source.ts'
 import { folder, type Golden, gguf, goldens } from './gguf.ts'
 
+const textOf = ({ metadata, files }: Gguf, vocabulary: number) => ggufText(metadata, files[0]!, vocabulary)
 const open = (golden: Golden) => openGguf(folderSource(folder), golden.files[0]!)
 const named = (name: string) => goldens.find((golden) => golden.name === name)!
 
@@ -30,7 +31,7 @@ describe.each(goldens.map((golden) => [golden.name, golden] as const))('%s', (_,
     expect(config.halves ?? false).toBe(golden.name.includes('mrope'))
     expect(config.yarn !== undefined).toBe(golden.name.includes('yarn'))
     expect(config.context).toBe(rest.family === 'glm' ? 8192 : 512) // the converter of chatglm forgets it
-    const tokenizer = createTokenizer(ggufText(await open(golden), golden.vocab).tokenizer, undefined)
+    const tokenizer = createTokenizer(textOf(await open(golden), golden.vocab).tokenizer, undefined)
     const ends = ['<|endoftext|>', '<|user|>', '<|observation|>'].map((text) => tokenizer.tokenId(text))
     expect(new Set(config.stopIds)).toEqual(new Set(ends))
   })
@@ -74,7 +75,7 @@ describe.each(goldens.map((golden) => [golden.name, golden] as const))('%s', (_,
 
 test('the tokenizer of the fixtures, from GGUF and from tokenizer.json', async () => {
   const fixture = (name: string) => JSON.parse(readFileSync(`${folder}/../tokenizer/${name}`, 'utf8'))
-  const { tokenizer, specials } = ggufText(await open(named('glm-f32')), 1621)
+  const { tokenizer, specials } = textOf(await open(named('glm-f32')), 1621)
   const [own, other] = [createTokenizer(tokenizer, undefined), createTokenizer(fixture('tokenizer.json'), fixture('tokenizer_config.json'))]
   expect(own.size).toBe(other.size)
   expect(own.controls).toEqual(other.controls)
@@ -217,20 +218,20 @@ describe('tokenizer', () => {
     ['too few types', { 'tokenizer.ggml.token_type': Int32Array.of(1, 1) }, /type of every token/],
   ] as const)('%s', async (_, keys, message) => {
     const gguf = await changed('glm4-bf16', keys as Record<string, GgufValue | undefined>)
-    expect(() => ggufText(gguf, 321)).toThrow(message)
+    expect(() => textOf(gguf, 321)).toThrow(message)
   })
 
   test('more tokens than rows of the embedding, and a token twice', async () => {
     const gguf = await open(named('glm4-bf16'))
-    expect(() => ggufText(gguf, 320)).toThrow(/321 tokens beside an embedding of 320/)
+    expect(() => textOf(gguf, 320)).toThrow(/321 tokens beside an embedding of 320/)
     const tokens = [...(gguf.metadata.get('tokenizer.ggml.tokens') as string[])]
     tokens[3] = tokens[4]!
-    expect(() => ggufText({ ...gguf, metadata: new Map(gguf.metadata).set('tokenizer.ggml.tokens', tokens) }, 321)).toThrow(/twice/)
+    expect(() => textOf({ ...gguf, metadata: new Map(gguf.metadata).set('tokenizer.ggml.tokens', tokens) }, 321)).toThrow(/twice/)
   })
 
   test('padding is no token; names of properties are', async () => {
     const padded = await open(named('glm-f16'))
-    const tokenizer = createTokenizer(ggufText(padded, 324).tokenizer, undefined)
+    const tokenizer = createTokenizer(textOf(padded, 324).tokenizer, undefined)
     expect(tokenizer.size).toBe(321)
     expect(tokenizer.tokenId('[PAD322]')).toBeUndefined()
     const tokens = [...(padded.metadata.get('tokenizer.ggml.tokens') as string[])]
@@ -238,7 +239,7 @@ describe('tokenizer', () => {
     const kinds = Int32Array.from(padded.metadata.get('tokenizer.ggml.token_type') as Int32Array)
     kinds[322] = 1
     const metadata = new Map(padded.metadata).set('tokenizer.ggml.tokens', tokens).set('tokenizer.ggml.token_type', kinds)
-    expect(createTokenizer(ggufText({ ...padded, metadata }, 324).tokenizer, undefined).tokenId('__proto__')).toBe(322)
+    expect(createTokenizer(textOf({ ...padded, metadata }, 324).tokenizer, undefined).tokenId('__proto__')).toBe(322)
   })
 
   test('a file without a tokenizer can be scored; recommended sampling is the default', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { GlmError } from '../../src/errors.ts'
 import { httpSource } from '../../src/weights/http.ts'
 import { exists, readJson, readWhole } from '../../src/weights/source.ts'
@@ -107,14 +107,80 @@ describe('faults that are mended', () => {
     ['a cut goes on where it stopped', { kind: 'cut', after: 4000, times: 1, skip: 1 }, ['bytes=1000-99999', 'bytes=5000-99999']],
     ['two cuts', { kind: 'cut', after: 9000, times: 2, skip: 1 }, ['bytes=1000-99999', 'bytes=10000-99999', 'bytes=19000-99999']],
     ['a short body without length', { kind: 'short', after: 4000, times: 1, skip: 1 }, ['bytes=1000-99999', 'bytes=5000-99999']],
+    [
+      'nine cuts in a row, each behind a few bytes: progress starts the count anew',
+      { kind: 'cut', after: 9000, times: 9, skip: 1 },
+      Array.from({ length: 10 }, (_, cut) => `bytes=${1000 + cut * 9000}-99999`),
+    ],
+    ['four refusals in a row', { kind: 'status', status: 503, times: 4, skip: 1 }, Array(5).fill('bytes=1000-99999')],
+    ['a slow line', { kind: 'dribble', after: 5000, skip: 1 }, ['bytes=1000-99999']],
     ['200 in the middle', { kind: 'ignore-range', times: 1, skip: 1 }, ['bytes=1000-99999']],
   ]
   test.concurrent.each(mended)('%s', async (_, fault, expected) => {
     const own = await startServer({ files: { 'data.bin': data } })
     servers.push(own)
     own.faults.set('data.bin', { ...fault })
-    same(await httpSource({ base: own.url }).read('data.bin', 1000, 100_000), data.slice(1000))
+    same(await httpSource({ base: own.url, pause: 5 }).read('data.bin', 1000, 100_000), data.slice(1000))
     expect(own.log.map(({ range }) => range)).toEqual(['bytes=0-1', ...expected])
+  })
+
+  test('the last try of five is the last; one second of Retry-After is kept to, as a date too', async () => {
+    const files = source({ pause: 5 })
+    await files.size('data.bin')
+    server.log.length = 0
+    server.faults.set('m/data.bin', { kind: 'status', status: 503 })
+    expect((await code(files.read('data.bin', 0, 10))).code).toBe('network_failed')
+    expect(server.log).toHaveLength(5)
+    for (const retryAfter of ['1', new Date(Date.now() + 2500).toUTCString()]) {
+      server.faults.set('m/data.bin', { kind: 'status', status: 429, retryAfter, times: 1 })
+      const from = performance.now()
+      same(await files.read('data.bin', 0, 10), data.slice(0, 10))
+      expect(performance.now() - from).toBeGreaterThan(900)
+      expect(performance.now() - from).toBeLessThan(10_000)
+    }
+  })
+
+  test('Retry-After: nonsense counts as none, a day as a minute; an abort does not wait', async () => {
+    const files = source({ pause: 5 })
+    await files.size('data.bin')
+    for (const retryAfter of ['soon', '-5', '1e3', 'Mon, 01 Jan 2001 00:00:00 GMT']) {
+      server.faults.set('m/data.bin', { kind: 'status', status: 429, retryAfter, times: 1 })
+      const from = performance.now()
+      same(await files.read('data.bin', 0, 10), data.slice(0, 10))
+      expect(performance.now() - from).toBeLessThan(900)
+    }
+    const timers = vi.spyOn(globalThis, 'setTimeout')
+    server.faults.set('m/data.bin', { kind: 'status', status: 429, retryAfter: '86400', times: 1 })
+    const stop = new AbortController()
+    const read = code(files.read('data.bin', 0, 10, stop.signal))
+    await vi.waitFor(() => expect(timers.mock.calls.map(([, wait]) => wait)).toContain(60_000), { timeout: 5000 })
+    stop.abort()
+    expect((await read).code).toBe('aborted')
+    timers.mockRestore()
+  })
+
+  test('a stream hands on what comes, before the rest', async () => {
+    const files = source({ pause: 5 })
+    await files.size('data.bin')
+    server.faults.set('m/data.bin', { kind: 'hold', after: 4000, times: 1 })
+    const stop = new AbortController()
+    let got = 0
+    const reading = (async () => {
+      for await (const chunk of files.stream!('data.bin', 0, 100_000, stop.signal)) {
+        same(chunk, data.slice(got, got + chunk.length))
+        got += chunk.length
+        if (got === 4000) setTimeout(() => stop.abort(), 20)
+      }
+    })()
+    const from = performance.now()
+    expect((await code(reading)).code).toBe('aborted')
+    expect(performance.now() - from).toBeLessThan(1000)
+    expect(got).toBe(4000)
+    // Left before its end: the request ends too.
+    for await (const chunk of files.stream!('data.bin', 0, 100_000)) {
+      expect(chunk.length).toBeGreaterThan(0)
+      break
+    }
   })
 
   test('a server without ranges is read once', async () => {
@@ -148,7 +214,7 @@ describe('faults that are told', () => {
     const own = await startServer({ files: { 'data.bin': data } })
     servers.push(own)
     own.faults.set('data.bin', { ...fault })
-    const error = await code(httpSource({ base: own.url }).read('data.bin', 0, 1000))
+    const error = await code(httpSource({ base: own.url, pause: 5 }).read('data.bin', 0, 1000))
     expect(error.code).toBe(wanted)
     expect(error.message).toMatch(message)
   })
@@ -188,7 +254,7 @@ describe('faults that are told', () => {
   })
 
   test('nobody there', async () => {
-    const error = await code(httpSource({ base: 'http://127.0.0.1:1/' }).size('data.bin'))
+    const error = await code(httpSource({ base: 'http://127.0.0.1:1/', pause: 5 }).size('data.bin'))
     expect(error.code).toBe('network_failed')
     expect(error.cause).toBeDefined()
   })

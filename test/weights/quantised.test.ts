@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readForeign } from '../../src/engine/foreign.ts'
 import { GlmError } from '../../src/errors.ts'
+import { codingOf } from '../../src/model/codings.ts'
 import { planLayer } from '../../src/model/layout.ts'
 import { folderSource } from '../../src/weights/folder.ts'
 import type { Source } from '../../src/weights/source.ts'
@@ -41,22 +42,17 @@ function safetensors(tensors: Stored): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
-/** One file in memory. What it lacks, it says with an error of another bundle. */
+/** One file in memory, and what is read of it. */
 function memory(tensors: Stored) {
   const file = safetensors(tensors)
   const seen = { reads: 0, bytes: 0, size: file.length }
-  class Foreign extends Error {
-    override name = 'GlmError'
-    code = 'file_missing'
-  }
   const source: Source = {
     name: 'memory',
     async size(path) {
       if (path !== 'model.safetensors') throw new GlmError('file_missing', path)
       return file.length
     },
-    async read(path, start, end) {
-      if (path !== 'model.safetensors') throw new Foreign(path)
+    async read(_, start, end) {
       expect(end).toBeLessThanOrEqual(file.length)
       seen.reads++
       seen.bytes += end - start
@@ -257,6 +253,17 @@ describe('orders', () => {
     Object.assign(config.quantization_config as Fields, { desc_act: true })
     const { checkpoint } = await readForeign(folder('gptq-g32'), config)
     expect([...checkpoint.tensors.values()].filter(({ order }) => order)).toEqual([])
+  })
+
+  test('where those of q, k and v differ, no codes stay', async () => {
+    const whole = model('gptq')
+    const coding = async () => {
+      const { config, checkpoint } = await open(whole)
+      return codingOf(planLayer(config, 0).qkv, checkpoint, 'file').format
+    }
+    expect(await coding()).toBe('q4')
+    whole.tensors['model.layers.0.self_attn.k_proj.g_idx']!.values!.reverse()
+    expect(await coding()).toBe('f16')
   })
 
   test('without act-order g_idx is not read', async () => {
