@@ -23,6 +23,7 @@ const entries = [
   { name: 'index', source: 'src/index.ts', target: 'page' },
   { name: 'worker', source: 'src/worker.ts', target: 'page' },
   { name: 'tools', source: 'src/tools.ts', target: 'page' },
+  { name: 'formats', source: 'src/formats.ts', target: 'page' },
   { name: 'cli', source: 'src/cli.ts', target: 'node' },
 ]
 
@@ -166,7 +167,7 @@ async function demo(root) {
 
 function report(dist, log) {
   const sizes = {}
-  for (const name of ['index', 'worker', 'tools']) {
+  for (const name of ['index', 'worker', 'tools', 'formats']) {
     const file = join(dist, `${name}.js`)
     if (!existsSync(file)) continue
     sizes[name] = gzipSync(readFileSync(file), { level: 9 }).length

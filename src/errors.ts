@@ -37,14 +37,17 @@ export class GlmError extends Error {
     this.name = 'GlmError'
     this.code = code
   }
+
+  /** tools.js and formats.js have a GlmError of their own: it is one all the same. */
+  static [Symbol.hasInstance](error: unknown): boolean {
+    const { name, code } = (error ?? {}) as GlmError
+    return name === 'GlmError' && Object.hasOwn(errorCodes, code)
+  }
 }
 
 /** Turns whatever was thrown into a `GlmError`; one that already is stays as it is. */
 export function asGlmError(error: unknown, code: GlmErrorCode = 'internal', prefix = ''): GlmError {
   if (error instanceof GlmError) return error
-  // tools.js has a GlmError of its own.
-  const { name, code: known } = (error ?? {}) as GlmError
-  if (name === 'GlmError' && Object.hasOwn(errorCodes, known)) return error as GlmError
   const text = error instanceof Error ? error.message : String(error)
   return new GlmError(code, prefix + text, { cause: error })
 }

@@ -10,9 +10,10 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const rooms: Record<string, string[]> = {
   index: ['api', 'media', 'model', 'weights'],
   api: ['media', 'model', 'weights'],
-  worker: ['tools', 'engine', 'text', 'media', 'model', 'weights', 'kernels', 'gpu'],
+  worker: ['tools', 'formats', 'engine', 'text', 'media', 'model', 'weights', 'kernels', 'gpu'],
   tools: ['engine'],
-  cli: ['tools', 'engine', 'text', 'media', 'model', 'weights', 'kernels', 'gpu'],
+  formats: ['engine', 'weights'],
+  cli: ['tools', 'formats', 'engine', 'text', 'media', 'model', 'weights', 'kernels', 'gpu'],
   engine: ['text', 'media', 'model', 'weights', 'kernels', 'gpu'],
   text: [],
   media: ['kernels', 'gpu'],
@@ -25,7 +26,7 @@ const rooms: Record<string, string[]> = {
 /** What may be imported across that order, and why. */
 const exceptions: { from: RegExp; to: RegExp; typesOnly: boolean; why: string }[] = [
   { from: /^/, to: /^errors$/, typesOnly: false, why: 'errors cross everything' },
-  { from: /^/, to: /^api\/types$/, typesOnly: true, why: 'the words of the public surface are spoken everywhere' },
+  { from: /^/, to: /^api\/(types|plan)$/, typesOnly: true, why: 'the words of the public surface are spoken everywhere' },
   { from: /^(index|api)/, to: /^engine/, typesOnly: true, why: 'the page knows what the worker says, not how' },
   { from: /^worker$/, to: /^api\/channel$/, typesOnly: false, why: 'a wire has two ends' },
 ]

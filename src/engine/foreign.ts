@@ -3,6 +3,7 @@ import { GlmError } from '../errors.ts'
 import { sourceBytes } from '../kernels/quantise.ts'
 import { chatglmCheckpoint, chatglmConfig } from '../model/chatglm.ts'
 import { type Config, parseConfig } from '../model/config.ts'
+import { packedCheckpoint, packedSettings } from '../weights/packed.ts'
 import { openQuantised } from '../weights/quantised.ts'
 import { openCheckpoint } from '../weights/safetensors.ts'
 import type { Source } from '../weights/source.ts'
@@ -15,13 +16,15 @@ export async function readForeign(source: Source, json: Record<string, unknown>,
   const remote = plain.model_type === 'chatglm'
   const own = parseConfig(remote ? chatglmConfig(plain) : plain)
   const raw = await openCheckpoint(source, signal)
-  const opened = settings == null ? raw : await openQuantised(source, raw, settings, signal)
+  const opened = settings == null ? raw : await (isPacked(settings) ? packedCheckpoint : openQuantised)(source, raw, settings, signal)
   const checkpoint = remote ? chatglmCheckpoint(opened, own) : opened
   const has = (name: string) => checkpoint.tensors.has(`model.layers.0.${name}.weight`)
   const config: Config = { ...own, ...(has('self_attn.qkv_proj') && { together: true }), ...(has('mlp.gate_proj') && { apart: true }) }
   await checkBiases(source, checkpoint, config, signal)
   return { config, checkpoint, ...(await readAround(source, signal)) }
 }
+
+const isPacked = (settings: unknown) => (settings as Record<string, unknown>).quant_method === packedSettings.quant_method
 
 const layerBias = /^model\.layers\.(\d+)\.(?:self_attn\.(?:([qkv])|o)|mlp\.(?:gate_up|gate|up|down))_proj\.bias$/
 

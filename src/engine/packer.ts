@@ -114,7 +114,11 @@ export class Packer {
           for (let index = 0; index < piece.rows; index++) {
             const start = entry.start + (piece.from + index) * width
             const place = (piece.offset + index * piece.step) * slice.columns
-            decodeInto(values.subarray(place, place + slice.columns), entry.dtype as SourceType, source.kept(entry.file, start, start + width))
+            decodeInto(
+              values.subarray(place, place + slice.columns),
+              entry.dtype as SourceType,
+              source.kept(entry.file, start, start + width),
+            )
           }
         }
         return values

@@ -188,6 +188,7 @@ class CachedModel implements CachedSource, Keeper, Load {
     // Held here, so that other readers cannot push a piece out of memory before its turn.
     const taken: (Promise<Uint8Array<ArrayBuffer>> | undefined)[] = []
     const pieces = this.#pieces(path, file, start, end)
+    this.#ahead.plan(pieces)
     for (const [turn, piece] of pieces.entries()) {
       for (const next of pieces.slice(taken.length, turn + readAhead)) {
         const bytes = this.#ahead.take(next, signal)

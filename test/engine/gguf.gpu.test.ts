@@ -16,9 +16,9 @@ beforeAll(async () => {
 })
 afterEach(() => engine?.close())
 
-const load = async ({ files }: Golden, weights?: WeightsFormat) => {
+const load = async ({ files }: Golden, options: { weights?: WeightsFormat; exact?: boolean } = { exact: true }) => {
   const source = folderSource(`${folder}/${files.at(-1)}`)
-  engine = await Engine.load({ gpu, source, formats: async () => formats, context: 512, exact: true, ...(weights ? { weights } : {}) })
+  engine = await Engine.load({ gpu, source, formats: async () => formats, context: 512, ...options })
   return engine
 }
 
@@ -59,7 +59,7 @@ async function greedy(own: Engine, prompt: readonly number[], count: number): Pr
 }
 
 // SwiftShader takes seconds to compile each model's kernels: there one file of each family of types stands for the others.
-const some = /q4_0|q5_1|odd-q4_k_m/
+const some = /mrope|fused|odd/
 const own = (inject('adapter') === 'lavapipe' ? goldens : goldens.filter(({ name }) => some.test(name))).map(
   (golden) => [golden.name, golden] as const,
 )
@@ -76,6 +76,9 @@ describe.each(own)('%s', (name, golden) => {
   })
 
   it('in f32', async () => {
-    expect((await errors(await load(golden, 'f32'), golden)).worst).toBeLessThan(1e-4)
+    expect((await errors(await load(golden, { weights: 'f32' }), golden)).worst).toBeLessThan(1e-4)
+  })
+  it('with f16 keys and values', async () => {
+    expect((await errors(await load(golden, {}), golden)).worst).toBeLessThan(5e-3)
   })
 })
