@@ -39,7 +39,7 @@ export class GlmError extends Error {
   }
 
   /** tools.js and formats.js have a GlmError of their own: it is one all the same. */
-  static [Symbol.hasInstance](error: unknown): boolean {
+  static override [Symbol.hasInstance](error: unknown): boolean {
     const { name, code } = (error ?? {}) as GlmError
     return name === 'GlmError' && Object.hasOwn(errorCodes, code)
   }

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import * as surface from '../src/index.ts'
 
 it('exports exactly this', () => {
-  expect(Object.keys(surface).sort()).toEqual(['GlmError', 'cache', 'catalog', 'errorCodes', 'gpuInfo', 'loadGlm'])
+  expect(Object.keys(surface).sort()).toEqual(['GlmError', 'cache', 'catalog', 'errorCodes', 'fromDrop', 'gpuInfo', 'loadGlm', 'planModel'])
   expect(Object.keys(surface.cache).sort()).toEqual(['delete', 'list', 'persist', 'size'])
 })
 

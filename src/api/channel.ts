@@ -3,6 +3,9 @@
 import * as comlink from 'comlink'
 import type { Part } from '../engine/parts.ts'
 import { asGlmError, GlmError } from '../errors.ts'
+import type { FileEntry } from '../weights/files.ts'
+import type { Place } from '../weights/place.ts'
+import type { ModelPlan, PlanOptions } from './plan.ts'
 import type {
   AdapterInfo,
   BenchOptions,
@@ -19,18 +22,27 @@ import type {
 export interface WireModel {
   /** What the user called it. */
   id: string
-  /** What the cache keeps it under. */
-  name: string
-  base: string
-  files?: Record<string, string>
+  /** A folder or a GGUF on the web; or what follows. */
+  place?: Place
+  /** A repository on the hub, as weights/open.ts reads it. */
+  hub?: string
+  /** Files of this machine: a handle, or files with their paths. */
+  local?: FileSystemHandle | FileEntry[]
   licence?: string
+  notice?: string
 }
 
-export type WireLoad = Pick<LoadOptions, 'weights' | 'context' | 'kv' | 'exact' | 'headers' | 'powerPreference' | 'cache' | 'verify'> & {
+export type WireLoad = Pick<
+  LoadOptions,
+  'weights' | 'context' | 'kv' | 'exact' | 'headers' | 'hub' | 'memory' | 'powerPreference' | 'cache' | 'verify'
+> & {
   model: WireModel
-  /** Address of tools.js. */
+  /** Addresses of tools.js and formats.js. */
   tools: string
+  formats: string
 }
+
+export type WirePlan = PlanOptions & Pick<WireLoad, 'model' | 'formats' | 'headers' | 'hub' | 'powerPreference'>
 
 /** Functions and signals do not cross. */
 export type WireBench = Omit<BenchOptions, 'signal' | 'onProgress'>
@@ -46,6 +58,7 @@ export interface WorkerSide {
   load(options: WireLoad, events: LoadEvents, signal: AbortSignal): Promise<ModelInfo>
   chat(request: ChatRequest, onPart: (part: Part) => void, signal: AbortSignal): Promise<void>
   bench(options: WireBench, onPhase: (phase: BenchPhase) => void, signal: AbortSignal): Promise<BenchResult>
+  plan(options: WirePlan, signal: AbortSignal): Promise<ModelPlan>
   adapter(powerPreference?: GPUPowerPreference): Promise<AdapterInfo>
   close(): Promise<void>
 }
@@ -60,6 +73,7 @@ interface Wire {
   load(options: WireLoad, port: MessagePort): Promise<Envelope<ModelInfo>>
   chat(request: ChatRequest, port: MessagePort): Promise<Envelope<void>>
   bench(options: WireBench, port: MessagePort): Promise<Envelope<BenchResult>>
+  plan(options: WirePlan, port: MessagePort): Promise<Envelope<ModelPlan>>
   adapter(powerPreference?: GPUPowerPreference): Promise<Envelope<AdapterInfo>>
   close(): Promise<Envelope<void>>
 }
@@ -93,6 +107,7 @@ export function serve(side: WorkerSide): void {
       return envelope
     },
     bench: (options, port) => answer(() => side.bench(options, (phase) => port.postMessage([phase]), abortOf(port))),
+    plan: (options, port) => answer(() => side.plan(options, abortOf(port))),
     adapter: (powerPreference) => answer(() => side.adapter(powerPreference)),
     close: () => answer(() => side.close()),
   }
@@ -177,6 +192,14 @@ export class Channel {
     return this.#call(
       (port) => this.#wire.bench(options, comlink.transfer(port, [port])),
       (phase) => onProgress?.(phase as BenchPhase),
+      signal,
+    )
+  }
+
+  plan(options: WirePlan, signal?: AbortSignal): Promise<ModelPlan> {
+    return this.#call(
+      (port) => this.#wire.plan(options, comlink.transfer(port, [port])),
+      () => {},
       signal,
     )
   }

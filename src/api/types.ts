@@ -1,5 +1,6 @@
 // Request and response types of the public API. OpenAI's names and shapes where OpenAI has one; nothing else is in this file.
 import type { GlmError, GlmErrorCode } from '../errors.ts'
+import type { ModelChoice } from './plan.ts'
 
 export type WeightsFormat = 'file' | 'f32' | 'f16' | 'q8' | 'q4'
 
@@ -17,6 +18,10 @@ export interface Progress {
 export interface LoadOptions {
   /** How weights stand on the GPU. Default `file`: quantised files as stored, others as `q4`. */
   weights?: WeightsFormat
+  /** Address of the hub that `owner/name` lies on, a mirror for one. Default: https://huggingface.co. */
+  hub?: string
+  /** Bytes of GPU memory that the weights may take: of several quantisations the best that fits is taken. Without: 4 bits. */
+  memory?: number
   /** Positions (prompt and answer) the KV pool holds. Default: the model's own limit, at most 4096. */
   context?: number
   /**
@@ -52,6 +57,10 @@ export interface ModelInfo {
   /** Bytes on the GPU. */
   bytes: { weights: number; kv: number; scratch: number }
   licence?: string
+  /** What the licence wants shown, such as `Built with GLM-Edge`. */
+  notice?: string
+  /** Where several models lay in one place. */
+  choice?: ModelChoice
   adapter: AdapterInfo
 }
 

@@ -1,7 +1,8 @@
 // What --help prints, from the table of commands.
 import { type Command, type CommandName, commands, type Flag } from './commands.ts'
 
-const models = 'MODEL is a folder, the http(s) address of one, or `pocket`, the model that comes with this package.'
+const models =
+  'MODEL is a folder or a .gguf file, the http(s) address of one, owner/name on the hub (with @revision and /file.gguf where wanted), or a name of the catalog, such as `pocket`, which comes with this package.'
 
 export function help(name?: CommandName): string {
   return name ? helpOf(name, commands[name]) : overview()
@@ -26,9 +27,9 @@ function helpOf(name: CommandName, command: Command): string {
   return lines(usage(name, command), '', command.about, '', ...flags, '', models)
 }
 
-function usage(name: string, { model, out, exactlyOne = [] }: Command): string {
+function usage(name: string, { model, exactlyOne = [] }: Command): string {
   const needed = exactlyOne.map((key) => spelled(key, (commands as Record<string, Command>)[name]!.flags[key]!)).join(' | ')
-  return ['glm-webgpu', name, model === 'required' ? 'MODEL' : '[MODEL]', out && 'OUT', needed, '[flags]'].filter(Boolean).join(' ')
+  return ['glm-webgpu', name, model === 'required' ? 'MODEL' : '[MODEL]', needed, '[flags]'].filter(Boolean).join(' ')
 }
 
 const spelled = (key: string, { value }: Flag) => `--${key}${value ? ` ${value}` : ''}`

@@ -39,7 +39,7 @@ export interface ReadOptions {
 }
 
 export async function readModel(source: Source, { formats = noFormats, signal }: ReadOptions = {}): Promise<ModelFiles> {
-  if (source.entry?.endsWith('.gguf')) return (await formats()).readGguf(source, source.entry, signal)
+  if (source.entry !== undefined) return (await formats()).readGguf(source, source.entry, signal)
   const json = await readJson(source, 'config.json', signal)
   if (isForeign(json)) return (await formats()).readForeign(source, json, signal)
   const checkpoint = await openCheckpoint(source, signal)

@@ -1,4 +1,5 @@
 // A loaded model on one device: chats, scores, and frees what it holds.
+import type { ModelChoice } from '../api/plan.ts'
 import type { AdapterInfo, ChatRequest, FinishReason, KvFormat, ModelInfo, Progress, TokenLogprob, WeightsFormat } from '../api/types.ts'
 import { asGlmError, GlmError, throwIfAborted } from '../errors.ts'
 import { Buffers, guardMemory } from '../gpu/buffers.ts'
@@ -27,6 +28,8 @@ export interface EngineOptions extends GpuOptions {
   formats?: (() => Promise<Formats>) | undefined
   id?: string
   licence?: string
+  notice?: string
+  choice?: ModelChoice
   weights?: WeightsFormat
   /** Positions of the KV pool. */
   context?: number
@@ -326,6 +329,8 @@ async function assemble(options: Assembly): Promise<Engine> {
     weights: format,
     bytes: { weights: weightBytes, kv: kvBytes, scratch: buffers.bytes - weightBytes - kvBytes },
     ...(options.licence ? { licence: options.licence } : {}),
+    ...(options.notice ? { notice: options.notice } : {}),
+    ...(options.choice ? { choice: options.choice } : {}),
     adapter: gpu.info,
   }
   onProgress?.({ phase: 'ready', loaded: files.checkpoint.bytes, total: files.checkpoint.bytes })

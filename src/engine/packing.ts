@@ -168,7 +168,7 @@ async function ofGguf(
   const settings = { do_sample: sampled, temperature, top_k: topK, top_p: topP, repetition_penalty: repetition }
   if (Object.values(settings).some((value) => value !== undefined)) files.push(jsonFile('generation_config.json', settings))
   if (!gguf.metadata.has('tokenizer.ggml.model')) return files
-  const { tokenizer, template, specials } = ggufText(gguf, config.vocabulary)
+  const { tokenizer, template, specials } = ggufText(gguf.metadata, gguf.files[0]!, config.vocabulary)
   files.push(jsonFile('tokenizer.json', tokenizer), jsonFile('tokenizer_config.json', specials))
   if (template !== undefined) files.push({ path: 'chat_template.jinja', bytes: new TextEncoder().encode(template) })
   return files

@@ -204,6 +204,7 @@ class CachedModel implements CachedSource, Keeper, Load {
 
   async finish(signal?: AbortSignal): Promise<void> {
     await this.#ahead.settled()
+    if (this.#refused) throw this.#refused
     if (this.keeping && (this.#changed || !this.#trusted)) {
       await this.#follower?.finish(signal)
       await this.#ahead.settled()
@@ -298,7 +299,7 @@ class CachedModel implements CachedSource, Keeper, Load {
         if (size > largestFile) throw new GlmError('file_invalid', `${path} is said to have ${size} bytes; no model has such a file.`)
         const file = newFile(size, this.#pieceBytes, this.#source.etag?.(path))
         this.manifest.files.set(path, file)
-        this.manifest.complete = false
+        this.#trusted = this.manifest.complete = false
         this.#current.add(path)
         // Before its first piece: of pieces that no row names yet it must be known which file they are of.
         void this.#writeRow()
@@ -339,7 +340,7 @@ class CachedModel implements CachedSource, Keeper, Load {
     const bytes = await readPiece(this.#store, this.#prefix + key, end - start, hash)
     if (!bytes) {
       forget(file, index)
-      this.#changed = true
+      this.#trusted = this.manifest.complete = false
     }
     return bytes
   }

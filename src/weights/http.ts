@@ -18,6 +18,8 @@ export interface HttpOptions {
   headers?: Record<string, string>
   /** Milliseconds before the second try (default: 250); three times as long before each further one. */
   pause?: number
+  /** Milliseconds without a byte that count as a cut (default: 30,000). */
+  stall?: number
 }
 
 /** Largest file taken from a server that ignores ranges: it stands in memory whole. */
@@ -31,6 +33,7 @@ interface Client {
   origin: string
   headers: Record<string, string>
   pause: number
+  stall: number
 }
 
 /** A file at its address, once it has answered. `whole` is set when the server would not give a part. */
@@ -51,6 +54,7 @@ export function httpSource(options: HttpOptions): Source {
     origin: base.origin,
     headers: options.headers ?? {},
     pause: options.pause ?? 250,
+    stall: options.stall ?? 30_000,
   }
   const remotes = new Map<string, Remote>()
   const opening = new Map<string, Promise<Remote>>()
@@ -112,7 +116,7 @@ function probe(client: Client, path: string, url: string, signal?: AbortSignal):
   const remote: Remote = { path, url, size: 0 }
   return retrying(client, signal, async () => {
     const response = await ask(client, remote, 0, 2, signal)
-    if (response.status === 200) await takeWhole(remote, response, signal)
+    if (response.status === 200) await takeWhole(client, remote, response, signal)
     else if (response.status === 206) remote.size = givenRange(path, response, 0, 2).total
     // The size stands in the header: a cut in these two bytes does no harm.
     await (response.status === 206 ? response.arrayBuffer() : response.body?.cancel())?.catch(() => {})
@@ -136,9 +140,9 @@ async function* readRange(
     try {
       const response = remote.whole ? undefined : await ask(client, remote, at, end, signal)
       // Some caches answer 200 when a range covers the file.
-      if (response?.status === 200) await takeWhole(remote, response, signal)
+      if (response?.status === 200) await takeWhole(client, remote, response, signal)
       else if (response && givenRange(path, response, at, end).total !== remote.size) throw changed(path)
-      for await (const chunk of remote.whole ? [remote.whole.slice(at, end)] : chunks(path, response!, signal)) {
+      for await (const chunk of remote.whole ? [remote.whole.slice(at, end)] : chunks(client, path, response!, signal)) {
         if (at + chunk.length > end) {
           throw new GlmError('network_failed', `The server of ${path} sent more bytes than were asked for; use another server.`)
         }
@@ -217,7 +221,7 @@ function givenRange(path: string, response: Response, start: number, end: number
 }
 
 /** The whole file, from a server that does not give parts; later reads take it from memory. */
-async function takeWhole(remote: Remote, response: Response, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+async function takeWhole(client: Client, remote: Remote, response: Response, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
   const tooLarge = new GlmError(
     'network_failed',
     `The server of ${remote.path} ignores Range requests, and the file is too large to take whole; use a server with ranges.`,
@@ -228,7 +232,7 @@ async function takeWhole(remote: Remote, response: Response, signal?: AbortSigna
   }
   const parts: Uint8Array<ArrayBuffer>[] = []
   let length = 0
-  for await (const chunk of chunks(remote.path, response, signal)) {
+  for await (const chunk of chunks(client, remote.path, response, signal)) {
     length += chunk.length
     if (length > wholeLimit) throw tooLarge
     parts.push(chunk)
@@ -240,14 +244,21 @@ async function takeWhole(remote: Remote, response: Response, signal?: AbortSigna
 }
 
 /** The body's chunks; a cut is `Passing`. A reader, because Safari's streams cannot be iterated. */
-async function* chunks(path: string, response: Response, signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+async function* chunks(client: Client, path: string, response: Response, signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const reader = response.body?.getReader()
   try {
     while (reader) {
       throwIfAborted(signal)
-      const { done, value } = await reader.read().catch((cause) => {
+      let dead = false
+      const timer = setTimeout(() => {
+        dead = true // a connection may die without a word
+        void reader.cancel().catch(() => {})
+      }, client.stall)
+      const read = reader.read().finally(() => clearTimeout(timer))
+      const { done, value } = await read.catch((cause) => {
         throw new Passing(unreachable(path, cause))
       })
+      if (dead) throw new Passing(unreachable(path, undefined))
       if (done) return
       yield value
     }

@@ -159,6 +159,15 @@ describe('faults that are mended', () => {
     timers.mockRestore()
   })
 
+  test('a connection that says nothing more counts as cut', async () => {
+    const files = source({ pause: 5, stall: 100 })
+    await files.size('data.bin')
+    server.log.length = 0
+    server.faults.set('m/data.bin', { kind: 'hold', after: 4000, times: 1 })
+    same(await files.read('data.bin', 0, 100_000), data)
+    expect(ranges()).toEqual(['bytes=0-99999', 'bytes=4000-99999'])
+  })
+
   test('a stream hands on what comes, before the rest', async () => {
     const files = source({ pause: 5 })
     await files.size('data.bin')
