@@ -155,6 +155,7 @@ async function writeShards(
   const disk = new ShardFiles(plan, place, onProgress)
   const packer = new Packer({
     gpu,
+    items,
     source,
     checkpoint,
     ...(signal ? { signal } : {}),

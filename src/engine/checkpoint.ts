@@ -30,6 +30,7 @@ export interface Formats {
   readGguf(source: Source, file: string, signal?: AbortSignal): Promise<ModelFiles>
   /** A folder whose config.json names a quantisation, or a family by another name. */
   readForeign(source: Source, config: Record<string, unknown>, signal?: AbortSignal): Promise<ModelFiles>
+  planModel: typeof import('./plan.ts').planModel
 }
 
 export interface ReadOptions {
@@ -72,8 +73,11 @@ async function optionalJson(source: Source, path: string, signal?: AbortSignal):
 
 /** A file of its own, or a field of tokenizer_config.json: one string, or several by name. */
 async function templateText(source: Source, config: unknown, signal?: AbortSignal): Promise<string | undefined> {
-  if (await exists(source, 'chat_template.jinja', signal))
-    return new TextDecoder().decode(await readWhole(source, 'chat_template.jinja', signal))
+  const file = 'chat_template.jinja'
+  if (await exists(source, file, signal)) {
+    if ((await source.size(file, signal)) > 2 ** 20) throw new GlmError('template_invalid', `${file} is too long; take another template.`)
+    return new TextDecoder().decode(await readWhole(source, file, signal))
+  }
   const field = (config as { chat_template?: unknown } | undefined)?.chat_template
   if (typeof field === 'string') return field
   if (!Array.isArray(field)) return undefined

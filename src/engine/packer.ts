@@ -15,6 +15,8 @@ import type { PackItem } from './packing.ts'
 
 export interface PackerOptions {
   gpu: Gpu
+  /** All that will be packed. */
+  items: readonly PackItem[]
   source: Source
   checkpoint: Checkpoint
   /** Rows `row`.. of a part of a tensor: whole rows, to be kept before it resolves. */
@@ -31,11 +33,15 @@ export class Packer {
   readonly #options: PackerOptions
   readonly #pipelines: Pipelines
   readonly #values: number
+  /** Rows that each tensor of the file has. */
+  readonly #heights = new Map<string, number>()
 
   constructor(options: PackerOptions) {
     this.#options = options
     this.#pipelines = new Pipelines(options.gpu)
     this.#values = options.sliceValues ?? 2 ** 22
+    for (const { tensor, from, rows } of options.items.flatMap(({ pieces = [] }) => pieces))
+      this.#heights.set(tensor, Math.max(this.#heights.get(tensor) ?? 0, from + rows))
   }
 
   /** Writes all parts of a tensor; the relative error that it cost, where it is coded. */
@@ -46,11 +52,13 @@ export class Packer {
     const entries = this.#entries(pieces, columns)
     const order = entries.values().next().value?.order
     const stepped = [...entries.values()].some(({ blocks }) => blocks?.step)
+    // What is stored by columns is read whole.
     const height = stepped ? rows : Math.max(8, Math.floor(this.#values / columns / 8) * 8)
     const sum = new ErrorSum()
     for (let row = 0; row < rows; row += height) {
       throwIfAborted(this.#options.signal)
-      const slice = { row, rows: Math.min(height, rows - row), columns, pieces: within(pieces, row, height) }
+      const own = { row, rows: Math.min(height, rows - row), columns, pieces: within(pieces, row, height) }
+      const slice = stepped ? widened(own, entries) : own
       if (coding) await this.#coded(name, slice, coding, kept ? undefined : sum)
       else await this.#plain(name, slice, entries)
     }
@@ -61,9 +69,8 @@ export class Packer {
 
   /** The tensors that pieces come from, their shapes checked. */
   #entries(pieces: readonly Piece[], columns: number): Map<string, TensorEntry> {
-    const heights = new Map<string, number>()
-    for (const { tensor, from, rows } of pieces) heights.set(tensor, Math.max(heights.get(tensor) ?? 0, from + rows))
-    return new Map([...heights].map(([tensor, rows]) => [tensor, this.#entry(tensor, [rows, columns])]))
+    const names = new Set(pieces.map(({ tensor }) => tensor))
+    return new Map([...names].map((name) => [name, this.#entry(name, [this.#heights.get(name)!, columns])]))
   }
 
   #entry(name: string, shape: readonly number[]): TensorEntry {
@@ -87,7 +94,7 @@ export class Packer {
       const most = Math.max(8, Math.floor(this.#values / slice.columns / 8) * 8)
       for (let first = 0; first < slice.rows; first += most) {
         const rows = Math.min(most, slice.rows - first)
-        const read = (field: Field, of = matrix) => collected(device, of, first, rows, field)
+        const read = (field: Field) => collected(device, matrix, offsetOf(slice) + first, rows, field)
         const codes = await read('codes')
         const scales = await read('scales')
         const centres = matrix.centred ? await read('centres') : undefined
@@ -128,7 +135,7 @@ export class Packer {
     return async (first, rows) => {
       loaded ??= this.#load(slice, plain('f32'), source, buffers)
       const matrix = await loaded
-      const padded = new Float32Array((await collected(gpu.device, matrix, first, rows, 'codes')).buffer)
+      const padded = new Float32Array((await collected(gpu.device, matrix, offsetOf(slice) + first, rows, 'codes')).buffer)
       const wide = matrix.groups * 32
       if (wide === slice.columns) return padded
       const values = new Float32Array(rows * slice.columns)
@@ -137,7 +144,7 @@ export class Packer {
     }
   }
 
-  async #load({ rows, columns, pieces }: Slice, coding: Coding, source: Source, buffers: Buffers): Promise<Matrix> {
+  async #load({ rows, columns, pieces, loaded }: Slice, coding: Coding, source: Source, buffers: Buffers): Promise<Matrix> {
     const { gpu, checkpoint, signal } = this.#options
     const tensors = new Map<string, TensorEntry>()
     for (const { tensor, from, rows: own } of pieces) {
@@ -154,7 +161,7 @@ export class Packer {
         checkpoint: { ...checkpoint, tensors },
         ...(signal ? { signal } : {}),
       })
-      const matrix = loader.matrix({ name: 'slice', rows, columns, pieces }, coding)
+      const matrix = loader.matrix({ name: 'slice', rows: loaded?.rows ?? rows, columns, pieces }, coding)
       await loader.fill()
       await loader.finish()
       return matrix
@@ -195,6 +202,18 @@ interface Slice {
   rows: number
   columns: number
   pieces: Piece[]
+  /** Where more than these rows is loaded: how many, and from which of them on they stand. */
+  loaded?: { rows: number; from: number }
+}
+
+const offsetOf = ({ loaded }: Slice): number => loaded?.from ?? 0
+
+/** A stretch of a tensor that can only be loaded whole. */
+function widened(slice: Slice, entries: ReadonlyMap<string, TensorEntry>): Slice {
+  const [piece, ...others] = slice.pieces
+  const rows = entries.get(piece!.tensor)!.shape[0]!
+  if (others.length > 0 || piece!.rows === rows) return slice
+  return { ...slice, pieces: [{ ...piece!, from: 0, rows, offset: 0 }], loaded: { rows, from: piece!.from } }
 }
 
 /** Values where our layout has them. */

@@ -27,7 +27,7 @@ export interface PackItem {
   pieces?: Piece[]
   /** Norms and biases, as f32. */
   vector?: VectorPlan
-  /** Whether codes of the file stay as they are. */
+  /** Whether it costs nothing. */
   kept: boolean
 }
 
@@ -103,7 +103,9 @@ function stored(
   if (first && codings.length === entries.length && sameOrder(entries)) {
     const own = codings.reduce(widest)
     const narrow = weights === undefined || bits[own.format] <= bits[weights]
-    if (narrow && (group === undefined || own.group >= group)) return coded(shape, own, first.order !== undefined, true)
+    // Scales of K types are products: in our form they are f16, and cost a little.
+    if (narrow && (group === undefined || own.group >= group))
+      return coded(shape, { format: own.format, group: own.group, centred: own.centred }, first.order !== undefined, !own.super)
   } else if (first && checkpoint.quantised && !asked && codings.length === 0 && entries.every(({ dtype }) => dtype === first.dtype)) {
     const format = Object.entries(dtypeOf).find(([, dtype]) => dtype === first.dtype)?.[0] as PackedFormat | undefined
     if (format) return { packed: { shape, format }, kept: true }

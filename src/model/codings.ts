@@ -8,7 +8,7 @@ import type { Checkpoint, TensorEntry } from '../weights/tensor.ts'
 export function codingOf(plan: MatrixPlan, checkpoint: Checkpoint, weights: WeightsFormat): Coding {
   const names = new Set(plan.pieces.map(({ tensor }) => tensor))
   const entries = [...names].map((name) => checkpoint.tensors.get(name)).filter((entry) => entry !== undefined)
-  const stored = entries.map(storedAs).reduce(widest, plain('q4'))
+  const stored = entries.map(storedAs).reduce((one, other) => widest(one, other), entries[0] ? storedAs(entries[0]) : plain('q4'))
   const kept = sameOrder(entries) ? stored : plain('f16')
   if (weights === 'file') return checkpoint.quantised ? kept : plain('q4')
   if (weights === 'f32' || weights === 'f16' || !sameOrder(entries)) return plain(weights)

@@ -52,7 +52,7 @@ export function parseConfig(json: unknown): Config {
   if (!family) {
     throw new GlmError(
       'family_unknown',
-      `config.json says model_type ${JSON.stringify(type)}; choose a model of ${Object.keys(families).join(' or ')}.`,
+      `config.json says model_type ${shown(type)}; choose a model of ${Object.keys(families).join(' or ')}.`,
     )
   }
   refuse(json)
@@ -97,7 +97,7 @@ function refuse(json: Fields): void {
     if (!values.includes(json[field])) {
       throw new GlmError(
         'config_unsupported',
-        `config.json has ${field} ${JSON.stringify(json[field])}, which is not supported; choose another conversion of the model.`,
+        `config.json has ${field} ${shown(json[field])}, which is not supported; choose another conversion of the model.`,
       )
     }
   }
@@ -113,10 +113,7 @@ function parseYarn(rope: Fields, context: number): Yarn | undefined {
   const type = rope.rope_type ?? rope.type ?? 'default'
   if (type === 'default') return undefined
   if (type !== 'yarn')
-    throw new GlmError(
-      'config_unsupported',
-      `config.json has rope_type ${JSON.stringify(type)}, which is not supported; choose default or yarn.`,
-    )
+    throw new GlmError('config_unsupported', `config.json has rope_type ${shown(type)}, which is not supported; choose default or yarn.`)
   const original = rope.original_max_position_embeddings == null ? context : whole(rope, 'original_max_position_embeddings')
   const factor = rope.factor == null ? context / original : number(rope, 'factor', 1)
   const scale = (mscale: number) => (factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1)
@@ -160,22 +157,30 @@ export interface GenerationConfig {
 
 export function parseGenerationConfig(json: unknown): GenerationConfig {
   const fields = isFields(json) ? json : {}
-  const optional = (name: string) => (typeof fields[name] === 'number' ? (fields[name] as number) : undefined)
-  const repetition = optional('repetition_penalty')
+  // As requests are held to it; what is out of range is as if the file did not say.
+  const optional = (name: string, high: number) => {
+    const value = fields[name]
+    return typeof value === 'number' && value >= 0 && value <= high ? value : undefined
+  }
+  const repetition = optional('repetition_penalty', 2)
+  const topK = optional('top_k', 2 ** 24)
   return {
     stopIds: ids(fields.eos_token_id),
     sampled: typeof fields.do_sample === 'boolean' ? fields.do_sample : undefined,
-    temperature: optional('temperature'),
-    topK: optional('top_k'),
-    topP: optional('top_p'),
-    repetition: repetition && repetition > 0 ? repetition : undefined,
+    temperature: optional('temperature', 2),
+    topK: Number.isInteger(topK) ? topK : undefined,
+    topP: optional('top_p', 1),
+    repetition: repetition && repetition >= 0.01 ? repetition : undefined,
   }
 }
+
+/** A value as an error names it: short, and however deep. */
+const shown = (value: unknown) => (typeof value === 'object' && value ? 'an object' : String(JSON.stringify(value)).slice(0, 80))
 
 function whole(fields: Fields, name: string): number {
   const value = fields[name]
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1 || value > 2 ** 24) {
-    throw new GlmError('config_unsupported', `config.json has no usable ${name} (${JSON.stringify(value)}); download the model again.`)
+    throw new GlmError('config_unsupported', `config.json has no usable ${name} (${shown(value)}); download the model again.`)
   }
   return value
 }
@@ -184,7 +189,7 @@ function number(fields: Fields, name: string, otherwise: number): number {
   const value = fields[name]
   if (value == null) return otherwise
   if (typeof value !== 'number' || !Number.isFinite(value))
-    throw new GlmError('config_unsupported', `config.json has ${name} ${JSON.stringify(value)}, not a number.`)
+    throw new GlmError('config_unsupported', `config.json has ${name} ${shown(value)}, not a number.`)
   return value
 }
 

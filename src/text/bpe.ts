@@ -14,8 +14,21 @@ type Json = Record<string, unknown>
 type Cut = (text: string) => string[]
 
 const CACHED_WORDS = 10_000
+const MOST_STEPS = 16 // each goes over the whole text
 const CACHED_LENGTH = 64
 const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+
+/**
+ * The patterns whose matching is linear in the text. An alternative is up to four characters or classes, then a run and what may be empty, so
+ * that nothing behind a run can fail; or one list of words, or the three for spaces of GPT-4, which the last of them completes.
+ */
+const ATOM = '(?:\\\\[pP]\\{\\w+\\}|\\\\.|\\[(?:\\\\.|[^\\\\\\]])+\\]|[^\\\\()[\\]{}|*+?])'
+const FORMS = [
+  "'?\\(\\?i:[^()*+?{}]+\\)",
+  '(?:\\\\s\\*\\[\\\\r\\\\n\\]\\+?\\|)?\\\\s\\+\\(\\?!\\\\S\\)\\|\\\\s\\+',
+  `(?:${ATOM}(?:\\?\\+?|\\{[1-3](?:,[1-3])?\\})?){0,4}(?:${ATOM}[*+]\\+?(?:${ATOM}[*?]\\+?)?)?`,
+].join('|')
+const LINEAR = new RegExp(`^(?=.{1,999}$)(?:${FORMS})(?:\\|(?:${FORMS}))*$`, 's')
 
 /** GPT-2's byte alphabet: printable Latin-1 stands for itself, the other 68 bytes for U+0100 onwards. */
 export const byteAlphabet: string[] = []
@@ -29,6 +42,7 @@ export function createBpe(json: Json, isHidden: (token: string) => boolean = () 
   const forms = flat(json.normalizer ?? { type: 'Sequence', normalizers: [] }, 'normalizer', 'normalizers').map(({ type }) => {
     return typeof type === 'string' && /^NFK?[CD]$/.test(type) ? type : refuse('normalizer.type')
   })
+  if (forms.length > MOST_STEPS) refuse('normalizer')
   const cuts = preTokenizer(json.pre_tokenizer)
   const model = object(json.model, 'model')
   if ((model.type ?? 'BPE') !== 'BPE') refuse('model.type')
@@ -139,7 +153,7 @@ function merger(vocab: Map<string, number>, merges: unknown[], isHidden: (token:
 
 function preTokenizer(value: unknown): Cut[] {
   const steps = flat(value, 'pre_tokenizer', 'pretokenizers')
-  if (!steps.length) refuse('pre_tokenizer')
+  if (!steps.length || steps.length > MOST_STEPS) refuse('pre_tokenizer')
   return steps.flatMap((step, index): Cut[] => {
     const { type, behavior, invert } = step
     // After ByteLevel the text is in the byte alphabet: what follows would see other characters than its pattern means.
@@ -153,7 +167,9 @@ function preTokenizer(value: unknown): Cut[] {
     if (behavior !== 'Isolated' && behavior !== 'Removed') refuse('pre_tokenizer.behavior')
     const { Regex, String: text } = object(step.pattern, 'pre_tokenizer.pattern')
     const source = typeof text === 'string' ? text.replace(/[^\p{L}\p{N}]/gu, '\\$&') : Regex
-    const pattern = typeof source === 'string' ? compilePattern(source) : refuse('pre_tokenizer.pattern')
+    // The shape of a plain string is its own.
+    if (typeof source !== 'string' || !(source !== Regex || LINEAR.test(source))) refuse('pre_tokenizer.pattern')
+    const pattern = compilePattern(source)
     return [cutter(pattern, Boolean(invert) || behavior === 'Isolated', !invert)]
   })
 }

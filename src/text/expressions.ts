@@ -13,7 +13,9 @@ export class Scope {
   ) {}
 
   get(name: string): Value {
-    return this.names.has(name) ? this.names.get(name) : this.outer?.get(name)
+    if (this.names.has(name) || !this.outer) return this.names.get(name)
+    this.run.spend(1 / 8)
+    return this.outer.get(name)
   }
 }
 

@@ -7,7 +7,7 @@ import {
   equal,
   Fields,
   Float,
-  itemsOf,
+  itemsOf as itemsIn,
   type Named,
   numberOf,
   type Run,
@@ -23,6 +23,13 @@ type Test = (run: Run, value: Value, ...args: Value[]) => boolean
 
 const none: Named = new Map()
 
+/** What a filter goes through, paid for every time: a list may hold one long list over and over. */
+function itemsOf(value: Value, run: Run): Value[] {
+  const items = itemsIn(value, run)
+  run.spend(items.length / 8)
+  return items
+}
+
 /** A string method as a filter: what is no string is made one. */
 const byMethod =
   (name: string): Filter =>
@@ -32,6 +39,7 @@ const byMethod =
 /** What `attribute='a.b'` finds in an item. */
 function attribute(run: Run, value: Value, path: Value): Value {
   if (path === undefined || path === null) return value
+  run.spend(typeof path === 'string' ? path.length / 8 : 1)
   const parts = typeof path === 'string' ? run.taint.restore(path).split('.') : [whole(path)]
   return parts.reduce((one: Value, part) => member(one, /^\d+$/.test(String(part)) ? Number(part) : part, run), value)
 }
@@ -56,21 +64,24 @@ function dictsort(run: Run, value: Value, caseSensitive: Value, by: Value, rever
 function indent(run: Run, value: Value, width: Value = 4, first?: Value, blank?: Value): Value {
   const size = typeof width === 'string' ? width.length : whole(width)
   const lines = byMethod('splitlines')(run, `${str(value, run)}\n`) as string[]
-  run.spend((lines.length * size) / 64)
+  run.spend((lines.length * size) / 16)
   const pad = typeof width === 'string' ? width : ' '.repeat(Math.max(0, size))
   return lines.map((line, index) => ((index ? line || truth(blank) : truth(first)) ? pad + line : line)).join('\n')
 }
 
 function number(run: Run, value: Value): number {
   if (typeof value !== 'string') return numberOf(value) ?? Number.NaN
+  run.spend(value.length / 16)
   const text = run.taint.restore(value).trim()
-  return /^[-+]?(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) ? Number(text.replaceAll('_', '')) : Number.NaN
+  // No two parts take the same character: else a long number that is none would cost its square.
+  return /^[-+]?(\d[\d_]*(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i.test(text) ? Number(text.replaceAll('_', '')) : Number.NaN
 }
 
 function unique(run: Run, value: Value, caseSensitive: Value, path: Value): Value {
   const seen = new Set<Value>()
   return itemsOf(value, run).filter((one) => {
     const found = attribute(run, one, path)
+    run.spend(typeof found === 'string' ? found.length / 16 : 1)
     const key = typeof found === 'string' && !truth(caseSensitive) ? run.taint.restore(found).toLowerCase() : found
     if (typeof key === 'object' && key) throw new Error('unique needs strings or whole numbers')
     return !seen.has(key) && seen.add(key)
@@ -110,7 +121,14 @@ const filters: Record<string, [names: string, how: Filter]> = {
   ],
   string: ['', (run, value) => str(value, run)],
   title: ['', (run, value) => str(value, run).replace(/[^-\s({[<]+/g, (word) => byMethod('capitalize')(run, word) as string)],
-  tojson: ['ensure_ascii indent separators sort_keys', (run, value, ...options) => json(value, options, run)],
+  tojson: [
+    'ensure_ascii indent separators sort_keys',
+    (run, value, ...options) => {
+      const separators = (options[2] ?? []) as Value[]
+      if (![...separators].every((one) => typeof one === 'string' && one.length < 9)) throw new Error('tojson takes short separators')
+      return json(value, options, run)
+    },
+  ],
   trim: ['chars', byMethod('strip')],
   unique: ['case_sensitive attribute', unique],
   upper: ['', byMethod('upper')],

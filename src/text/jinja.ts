@@ -20,7 +20,7 @@ export function parseTemplate(source: string): Program {
   return compile(tokenize(source))
 }
 
-/** Runs a parsed template. `budget` is the work allowed, about one per expression, per 16 characters and per item that it looks at. */
+/** Runs a parsed template. `budget` is the work allowed, about one per expression, per 16 characters and per item that it looks at; it may write as many characters. */
 export function runTemplate(program: Program, variables: Iterable<[string, Value]>, taint: Taint, budget: number, lenient = false): string {
   let left = budget
   const spend = (work: number) => {
@@ -30,7 +30,9 @@ export function runTemplate(program: Program, variables: Iterable<[string, Value
   const run: Run = { taint, spend, lenient, methods: stringMethods(taint, spend) }
   const scope = new Scope(run)
   for (const [name, value] of [...globals(run), ...variables]) scope.names.set(name, value)
-  return capture(program, scope)
+  const text = capture(program, scope)
+  if (text.length > budget) throw new GlmError('template_invalid', 'The chat template writes too much; take another template.')
+  return text
 }
 
 function globals(run: Run): [string, Callable][] {
@@ -41,11 +43,23 @@ function globals(run: Run): [string, Callable][] {
         throw new Raised(run.taint.restore(str(message, run)))
       },
     ],
-    ['strftime_now', ([format]) => strftime(new Date(), run.taint.restore(str(format, run)))],
+    [
+      'strftime_now',
+      ([format]) => {
+        run.spend(1000) // names of days come from tables that are slow to ask
+        return strftime(new Date(), run.taint.restore(str(format, run)))
+      },
+    ],
     ['range', (numbers) => range(numbers, run)],
-    ['namespace', ([from], named) => new Fields(new Map([...((from instanceof Dict ? from : []) as Iterable<[string, Value]>), ...named]))],
-    ['dict', ([from], named) => new Dict([...(from instanceof Dict ? from : []), ...named], run.taint)],
+    ['namespace', ([from], named) => new Fields(new Map([...(entries(from, run) as Iterable<[string, Value]>), ...named]))],
+    ['dict', ([from], named) => new Dict([...entries(from, run), ...named], run.taint)],
   ]
+}
+
+function entries(from: Value, run: Run): Iterable<[Value, Value]> {
+  if (!(from instanceof Dict)) return []
+  run.spend(from.size)
+  return from
 }
 
 function range(numbers: Value[], run: Run): Value[] {

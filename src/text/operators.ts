@@ -36,7 +36,7 @@ function multiply(a: Value, b: Value, run: Run): Value {
   const [all, times] = typeof a === 'string' || Array.isArray(a) ? [a, b] : [b, a]
   if (typeof all !== 'string' && !Array.isArray(all)) return product(a, b, run)
   const count = Math.max(0, whole(times))
-  run.spend((all.length * count) / 16 + count)
+  run.spend((all.length * count) / (typeof all === 'string' ? 16 : 4) + count)
   if (typeof all === 'string') return all.repeat(count)
   return alike(
     all,
@@ -48,6 +48,7 @@ function multiply(a: Value, b: Value, run: Run): Value {
 
 function compare(a: Value, b: Value, run: Run): number {
   if (typeof a === 'string' && typeof b === 'string') {
+    run.spend((a.length + b.length) / 64)
     const [x, y] = [run.taint.restore(a), run.taint.restore(b)]
     return x < y ? -1 : Number(x > y)
   }
@@ -61,7 +62,7 @@ function contains(item: Value, all: Value, run: Run): boolean {
   if (Array.isArray(all)) return all.some((one) => equal(one, item, run))
   if (all instanceof Dict) return all.has(item)
   if (typeof all !== 'string' || typeof item !== 'string') throw new Error('"in" does not know these types')
-  run.spend((all.length * item.length) / 1024)
+  run.spend((all.length * item.length) / 1024 + (all.length + item.length) / 64)
   return run.taint.restore(all).includes(run.taint.restore(item))
 }
 
@@ -119,7 +120,7 @@ function method(object: Value, key: Value, run: Run): Value {
 
 /** Python's `between.join(items)`, of what is no string too. */
 export function join(items: Value[], between: string, run: Run): string {
-  run.spend(items.length * (1 + between.length / 64))
+  run.spend(items.length * (1 + between.length / 16))
   return items.map((one) => str(one, run)).join(between)
 }
 
@@ -153,7 +154,11 @@ export function slice(object: Value, [start, stop, step]: Value[], run: Run): Va
 
 /** Jinja's sorting of strings or numbers: stable, without regard to case unless told. */
 export function sorted(items: Value[], by: (item: Value) => Value, caseSensitive: Value, reverse: Value, run: Run): Value[] {
-  const fold = (key: Value) => (typeof key === 'string' && !truth(caseSensitive) ? run.taint.restore(key).toLowerCase() : key)
+  const fold = (key: Value) => {
+    if (typeof key !== 'string' || truth(caseSensitive)) return key
+    run.spend(key.length / 16)
+    return run.taint.restore(key).toLowerCase()
+  }
   run.spend(items.length * 4)
   const keys = items.map((one) => ({ one, key: fold(by(one)) }))
   const sign = truth(reverse) ? -1 : 1

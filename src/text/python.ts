@@ -18,7 +18,7 @@ export function stringMethods(taint: Taint, spend: (work: number) => void): Run[
   const plain = taint.restore
   const sought = (value: Plain, text: string): string => {
     if (typeof value !== 'string') throw new Error('a string method needs a string')
-    spend((value.length * text.length) / 1024)
+    spend((value.length * text.length) / 1024 + value.length / 64)
     return plain(value)
   }
   // Indices change here, so the whole result counts as the caller's if any of it does.
@@ -35,8 +35,12 @@ export function stringMethods(taint: Taint, spend: (work: number) => void): Run[
     const starts = [0, ...found.map((at) => at + length)]
     return starts.map((start, index) => text.slice(start, found[index]))
   }
-  const stripStart = (text: string, chars: Plain) => text.slice(leadingLength(plain(text), chars, plain))
+  const stripStart = (text: string, chars: Plain) => {
+    if (typeof chars === 'string') spend(chars.length / 8)
+    return text.slice(leadingLength(plain(text), chars, plain))
+  }
   const stripEnd = (text: string, chars: Plain) => {
+    if (typeof chars === 'string') spend(chars.length / 8)
     const reversed = [...plain(text)].reverse().join('')
     return text.slice(0, text.length - leadingLength(reversed, chars, plain))
   }
@@ -58,8 +62,13 @@ export function stringMethods(taint: Taint, spend: (work: number) => void): Run[
     const end = at + (part as string).length
     return [text.slice(0, at), text.slice(at, end), text.slice(end)]
   }
-  const hasEdge = (text: string, part: Plain, edge: 'startsWith' | 'endsWith') =>
-    (Array.isArray(part) ? part : [part]).some((one) => plain(text)[edge](sought(one, '')))
+  const hasEdge = (text: string, part: Plain, edge: 'startsWith' | 'endsWith') => {
+    const all = plain(text)
+    return (Array.isArray(part) ? part : [part]).some((one) => {
+      spend(1)
+      return all[edge](sought(one, ''))
+    })
+  }
 
   const split = (text: string, separator?: Plain, limit: Plain = -1) => {
     if (separator === null || separator === undefined) return splitWords(text, Number(limit))
@@ -74,7 +83,7 @@ export function stringMethods(taint: Taint, spend: (work: number) => void): Run[
     if (typeof to !== 'string') throw new Error('replace() needs strings')
     if (from === '') throw new Error('replace() of an empty string is not supported')
     const parts = cut(text, places(text, sought(from, text), Number(count ?? -1)), (from as string).length)
-    spend((parts.length * to.length) / 64)
+    spend((parts.length * to.length) / 16)
     return parts.join(to)
   }
   const find = (text: string, part: Plain) => {

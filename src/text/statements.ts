@@ -49,6 +49,7 @@ export function compile(tokens: Token[]): Statement {
     if (words.length && !end) throw new Error(`{% ${words.at(-1)} %} is missing`)
     return (scope, out) => {
       for (const one of all) {
+        scope.run.spend(1)
         const jump = one(scope, out)
         if (jump) return jump
       }
@@ -171,6 +172,7 @@ export function compile(tokens: Token[]): Statement {
   /** A macro from its parameters on. */
   const macro = (name: string, known: Parameter[], inner: Statement) => (outer: Scope) => {
     const how: Callable = (args, given) => {
+      outer.run.spend(known.length * (1 + given.size))
       const extra = [...given.keys()].find((key) => key !== 'caller' && known.findIndex(([one]) => one === key) < args.length)
       if (extra !== undefined || args.length > known.length) throw new Error(`${name}() takes other arguments`)
       const scope = new Scope(outer.run, outer)
@@ -234,7 +236,7 @@ export function compile(tokens: Token[]): Statement {
 const written =
   (text: string): Statement =>
   (scope, out) => {
-    scope.run.spend(1)
+    scope.run.spend(text.length / 16)
     out.push(text)
     return undefined
   }

@@ -1,6 +1,6 @@
 // From chat messages to prompt ids by the model's own chat template. Control strings count only where the template wrote them: what came
 // in a message, a tool or a variable is plain text, whatever it says (taint.ts tells the two apart).
-import { asGlmError, GlmError } from '../errors.ts'
+import { GlmError } from '../errors.ts'
 import { type Program, parseTemplate, Raised, runTemplate } from './jinja.ts'
 import { normalise, stringsOf, told } from './messages.ts'
 import { alphabetOf, createTaint, type Taint } from './taint.ts'
@@ -81,7 +81,9 @@ function guard<T>(work: () => T): T {
   try {
     return work()
   } catch (error) {
-    if (error instanceof Raised) throw new GlmError('messages_invalid', `The chat template refuses the messages: ${error.message}`)
-    throw asGlmError(error, 'template_invalid', 'The chat template cannot be used: ')
+    if (error instanceof GlmError) throw error
+    const said = String((error as Error).message).slice(0, 500)
+    if (error instanceof Raised) throw new GlmError('messages_invalid', `The chat template refuses the messages: ${said}`)
+    throw new GlmError('template_invalid', `The chat template cannot be used: ${said}`, { cause: error })
   }
 }

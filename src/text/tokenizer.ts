@@ -116,10 +116,18 @@ function addedTokens(json: Json, config: Json): Control[] {
   const add = (value: unknown, key?: string) => {
     const entry = record(value, 'an added token')
     const id = Number(entry.id ?? key)
-    if (typeof entry.content !== 'string' || !entry.content || !Number.isInteger(id) || id < 0)
+    const { content } = entry
+    if (
+      typeof content !== 'string' ||
+      !content ||
+      content.length > 256 ||
+      !Number.isInteger(id) ||
+      id < 0 ||
+      id >= 1 << 24 ||
+      found.size > 9999
+    )
       throw new Error('An added token is malformed.')
-    const special = entry.special === true || named.has(entry.content)
-    found.set(id, { text: entry.content, id, special })
+    found.set(id, { text: content, id, special: entry.special === true || named.has(content) })
   }
   for (const entry of (json.added_tokens as unknown[] | undefined) ?? []) add(entry)
   const texts = new Set([...found.values()].map((control) => control.text))

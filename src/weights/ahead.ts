@@ -8,6 +8,8 @@ type Bytes = Uint8Array<ArrayBuffer>
 /** A stretch of a file; all but a file's last are of the same length. */
 export interface Piece {
   path: string
+  /** Of path and index (keyOf). */
+  key: string
   index: number
   start: number
   end: number
@@ -61,14 +63,13 @@ export class Ahead {
   }
 
   /** The piece, where it is in memory. */
-  held({ path, index }: Piece): Bytes | undefined {
-    const key = keyOf(path, index)
+  held({ key }: Piece): Bytes | undefined {
     return this.#recent.get(key) ?? this.#early.get(key)
   }
 
   /** A piece for a reader: from memory, from where it is kept, or from the source. */
   take(piece: Piece, signal?: AbortSignal): Promise<Bytes> {
-    const key = keyOf(piece.path, piece.index)
+    const { key } = piece
     const held = this.held(piece)
     if (held) return Promise.resolve(this.#use(key, held))
     const taken = share(this.#reading, key, signal, async () => {
@@ -81,7 +82,7 @@ export class Ahead {
   /** What will be taken next, in that order. */
   plan(pieces: Iterable<Piece>): void {
     for (const piece of pieces) {
-      const key = keyOf(piece.path, piece.index)
+      const { key } = piece
       if (!(this.#keeper.has(piece) || this.#arriving.has(key) || this.#asked.has(key) || this.held(piece))) this.#planned.set(key, piece)
     }
     this.#pump()
@@ -99,6 +100,8 @@ export class Ahead {
     this.#stop = new AbortController()
     this.#reject([...this.#asked.values()], new GlmError('aborted', 'The call was aborted.'))
     this.#asked.clear()
+    this.#early.clear()
+    this.#recent.clear()
   }
 
   #use(key: string, bytes: Bytes): Bytes {
@@ -135,10 +138,9 @@ export class Ahead {
     const room = this.#keeper.keeping ? runPieces : this.#most - this.#early.size - this.#arriving.size
     let piece = first(this.#asked) ?? (room < runPieces ? undefined : first(this.#planned))
     while (piece && run.length < runPieces) {
-      const key = keyOf(piece.path, piece.index)
-      this.#asked.delete(key)
-      this.#planned.delete(key)
-      this.#arriving.add(key)
+      this.#asked.delete(piece.key)
+      this.#planned.delete(piece.key)
+      this.#arriving.add(piece.key)
       run.push(piece)
       const next = keyOf(piece.path, piece.index + 1)
       piece = this.#asked.get(next) ?? (run.length < room ? this.#planned.get(next) : undefined)
@@ -171,7 +173,7 @@ export class Ahead {
   }
 
   async #arrived(piece: Piece, bytes: Bytes): Promise<void> {
-    const key = keyOf(piece.path, piece.index)
+    const { key } = piece
     const waiter = this.#waiting.get(key)
     this.#waiting.delete(key)
     this.#arriving.delete(key)
@@ -185,8 +187,7 @@ export class Ahead {
   #reject(pieces: Piece[], error: unknown): void {
     // What nobody waits for is not tried over and over.
     this.#planned.clear()
-    for (const { path, index } of pieces) {
-      const key = keyOf(path, index)
+    for (const { key } of pieces) {
       this.#arriving.delete(key)
       this.#waiting.get(key)?.reject(error)
       this.#waiting.delete(key)

@@ -86,10 +86,10 @@ export async function cachedSource(source: Source, options: CacheOptions = {}): 
 
 class CachedModel implements CachedSource, Keeper, Load {
   readonly name: string
-  readonly entry?: Source['entry']
-  readonly revision?: Source['revision']
-  readonly list?: Source['list']
-  readonly sha256?: Source['sha256']
+  declare readonly entry?: Source['entry']
+  declare readonly revision?: Source['revision']
+  declare readonly list?: Source['list']
+  declare readonly sha256?: Source['sha256']
   readonly #source: Source
   readonly #options: CacheOptions
   readonly #ahead: Ahead
@@ -98,9 +98,8 @@ class CachedModel implements CachedSource, Keeper, Load {
   #store: PieceStore | undefined
   /** Set when nothing more can be written; what was kept is still read. */
   #full = false
+  /** Complete: all is there, and nothing is asked of the source but lost pieces. */
   manifest: Manifest
-  /** The row as it was found said that all is there: nothing is asked of the source but lost pieces. */
-  #trusted = false
   #changed = false
   #rowWritten = 0
   #writing: Promise<void> = Promise.resolve()
@@ -145,8 +144,7 @@ class CachedModel implements CachedSource, Keeper, Load {
   async #found(store: PieceStore): Promise<boolean> {
     const row = asManifest(await store.get(rowKey(this.name)))
     if (row?.name === this.name && row.pieceBytes === this.#pieceBytes) this.manifest = row
-    this.#trusted = this.manifest.complete
-    return this.#trusted
+    return this.manifest.complete
   }
 
   /** A load that ended early left pieces that its row does not name yet; the row was there before them, so they are of the files it names. */
@@ -155,7 +153,7 @@ class CachedModel implements CachedSource, Keeper, Load {
     const keys = new Set(await store.keys())
     for (const [path, file] of this.manifest.files) {
       for (const piece of this.#pieces(path, file, 0, file.size)) {
-        const key = this.#prefix + keyOf(path, piece.index)
+        const key = this.#prefix + piece.key
         const bytes = this.has(piece) || !keys.has(key) ? undefined : await readPiece(store, key, piece.end - piece.start)
         if (bytes) file.hashes.set(await digest(bytes), piece.index * 32)
       }
@@ -205,7 +203,7 @@ class CachedModel implements CachedSource, Keeper, Load {
   async finish(signal?: AbortSignal): Promise<void> {
     await this.#ahead.settled()
     if (this.#refused) throw this.#refused
-    if (this.keeping && (this.#changed || !this.#trusted)) {
+    if (this.keeping && (this.#changed || !this.manifest.complete)) {
       await this.#follower?.finish(signal)
       await this.#ahead.settled()
       this.manifest.complete = true
@@ -242,12 +240,12 @@ class CachedModel implements CachedSource, Keeper, Load {
 
   async keep(piece: Piece, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     this.#tell(piece, false)
-    const { path, index } = piece
+    const { path, key, index } = piece
     const file = this.manifest.files.get(path)
     if (!this.keeping || !file) return
     const hash = await digest(bytes)
     await this.#write(async (store) => {
-      await store.set(this.#prefix + keyOf(path, index), new Blob([bytes]))
+      await store.set(this.#prefix + key, new Blob([bytes]))
       file.hashes.set(hash, index * 32)
       this.#changed = true
       if (Date.now() - this.#rowWritten >= rowEvery) await this.#setRow(store)
@@ -299,7 +297,7 @@ class CachedModel implements CachedSource, Keeper, Load {
         if (size > largestFile) throw new GlmError('file_invalid', `${path} is said to have ${size} bytes; no model has such a file.`)
         const file = newFile(size, this.#pieceBytes, this.#source.etag?.(path))
         this.manifest.files.set(path, file)
-        this.#trusted = this.manifest.complete = false
+        this.manifest.complete = false
         this.#current.add(path)
         // Before its first piece: of pieces that no row names yet it must be known which file they are of.
         void this.#writeRow()
@@ -322,25 +320,23 @@ class CachedModel implements CachedSource, Keeper, Load {
 
   #piece(path: string, file: KeptFile, index: number): Piece {
     const start = index * this.#pieceBytes
-    return { path, index, start, end: Math.min(file.size, start + this.#pieceBytes) }
+    return { path, key: keyOf(path, index), index, start, end: Math.min(file.size, start + this.#pieceBytes) }
   }
 
-  #tell({ path, index, start, end }: Piece, cached: boolean): void {
-    const key = keyOf(path, index)
+  #tell({ path, key, start, end }: Piece, cached: boolean): void {
     if (!this.#seen.has(key)) this.#options.onPiece?.({ file: path, bytes: end - start, cached })
     this.#seen.add(key)
   }
 
   /** The piece as it was kept; where it is no good, it is forgotten. */
-  async #fromStore({ path, index, start, end }: Piece): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const key = keyOf(path, index)
+  async #fromStore({ path, key, index, start, end }: Piece): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const file = this.manifest.files.get(path)
     if (!this.#store || !file) return undefined
     const hash = this.#options.verify === 'always' && !this.#seen.has(key) ? hashOf(file, index) : undefined
     const bytes = await readPiece(this.#store, this.#prefix + key, end - start, hash)
     if (!bytes) {
       forget(file, index)
-      this.#trusted = this.manifest.complete = false
+      this.manifest.complete = false
     }
     return bytes
   }

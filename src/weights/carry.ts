@@ -129,6 +129,7 @@ export async function importModel(folder: Folder, options: CarryOptions = {}): P
     const found = await fileAt(folder, path)
       .then((file) => file.getFile())
       .catch((cause) => {
+        if (cause instanceof GlmError) throw cause
         throw new GlmError('file_missing', `${path} is not in the folder; export the model again.`, { cause })
       })
     if (found.size !== size) throw damaged(path)

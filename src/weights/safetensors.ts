@@ -104,7 +104,8 @@ function parseTensor(name: string, value: unknown, data: number, fileSize: numbe
   if (!isObject(value)) throw fail('is not described by an object')
   const { dtype, shape, data_offsets: offsets } = value
   const width = typeof dtype === 'string' ? bits.get(dtype) : undefined
-  if (typeof dtype !== 'string' || width === undefined) throw fail(`has the unknown dtype ${brief(String(JSON.stringify(dtype)))}`)
+  if (typeof dtype !== 'string' || width === undefined)
+    throw fail(`has the unknown dtype ${typeof dtype === 'string' ? brief(dtype) : typeof dtype}`)
   if (!isSizes(shape)) throw fail('has no valid shape')
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) throw fail('has no valid data_offsets')
   const [start, end] = [data + offsets[0]!, data + offsets[1]!]

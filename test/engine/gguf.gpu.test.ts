@@ -27,24 +27,20 @@ function expected({ name, vocab }: Golden, { positions, offset }: Golden['prompt
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset + offset, bytes.byteOffset + offset + positions.length * vocab * 4))
 }
 
-/** Relative errors: of the worst position, and of all logits together. */
-async function errors(own: Engine, golden: Golden): Promise<{ worst: number; all: number }> {
+/** The largest relative error of a position. */
+async function worst(own: Engine, golden: Golden): Promise<number> {
   const { vocab } = golden
-  const have: number[] = []
-  const want: number[] = []
-  let worst = 0
+  let error = 0
   for (const prompt of golden.prompts) {
     const wanted = expected(golden, prompt)
     const all = new Float32Array(prompt.ids.length * vocab)
     await own.score(prompt.ids, (logits, start) => all.set(logits, start * vocab))
     prompt.positions.forEach((position, row) => {
       const [mine, theirs] = [all.subarray(position * vocab, (position + 1) * vocab), wanted.subarray(row * vocab, (row + 1) * vocab)]
-      worst = Math.max(worst, relativeL2(mine, theirs))
-      have.push(...mine)
-      want.push(...theirs)
+      error = Math.max(error, relativeL2(mine, theirs))
     })
   }
-  return { worst, all: relativeL2(have, want) }
+  return error
 }
 
 async function greedy(own: Engine, prompt: readonly number[], count: number): Promise<number[]> {
@@ -63,22 +59,19 @@ const some = /mrope|fused|odd/
 const own = (inject('adapter') === 'lavapipe' ? goldens : goldens.filter(({ name }) => some.test(name))).map(
   (golden) => [golden.name, golden] as const,
 )
-/** K types have scales of 17 bits, a number times a small whole one; ours have 11. That alone moves a position by as much as this. */
-const positionLimit = (name: string) => (/_k/.test(name) ? 2e-3 : 1e-3)
 
 describe.each(own)('%s', (name, golden) => {
   it('as the file has it: logits and 24 greedy tokens are the class’s', async () => {
     const own = await load(golden)
-    const { worst, all } = await errors(own, golden)
-    expect(all).toBeLessThan(1e-3)
-    expect(worst).toBeLessThan(positionLimit(name))
+    // Codes, scales and minima of most types are kept exactly; centres of others in f16.
+    expect(await worst(own, golden)).toBeLessThan(/1$/.test(name) ? 1e-4 : 1e-5)
     for (const prompt of golden.prompts) expect(await greedy(own, prompt.ids, 24)).toEqual(prompt.greedy)
   })
 
   it('in f32', async () => {
-    expect((await errors(await load(golden, { weights: 'f32' }), golden)).worst).toBeLessThan(1e-4)
+    expect(await worst(await load(golden, { weights: 'f32' }), golden)).toBeLessThan(1e-4)
   })
   it('with f16 keys and values', async () => {
-    expect((await errors(await load(golden, {}), golden)).worst).toBeLessThan(5e-3)
+    expect(await worst(await load(golden, {}), golden)).toBeLessThan(5e-3)
   })
 })
