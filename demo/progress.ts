@@ -43,15 +43,15 @@ export function createMeter(expected = 0): Meter {
       first ??= { at: now, loaded: progress.loaded }
     }
     if (progress.phase === 'compile') name('compile')
-    else if (progress.phase === 'load' && progress.loaded >= progress.total) name('prepare')
+    else if (progress.phase === 'upload' && progress.loaded >= progress.total) name('prepare')
     else if (progress.phase === 'download' || now - lastDownload < settle) name('download')
-    else if (progress.phase === 'load') name(!downloaded && fromCache > 0 ? 'fromCache' : 'prepare')
+    else if (progress.phase === 'upload') name(!downloaded && fromCache > 0 ? 'fromCache' : 'prepare')
     write(progress, now)
   }
 
   function write({ phase, loaded, total, cached }: Progress, now: number): void {
     const known = phase === 'download' ? Math.max(expected, total > loaded ? total : 0) : Math.max(total, 1)
-    if (phase === 'load' && word === 'download') return // bar and line go on telling what is downloaded
+    if (phase === 'upload' && word === 'download') return // bar and line go on telling what is downloaded
     const share = Math.min(1, loaded / (known || 1))
     if (phase === 'download' && share === 1) {
       lastDownload = Number.NEGATIVE_INFINITY // everything is here

@@ -1,6 +1,20 @@
-// What a chat with the embedded model or a plain safetensors folder does without: other formats and places, and the plan. The worker fetches
+// What a chat with the embedded model does without: models from elsewhere, in whatever format, downloaded and kept; and the plan. The worker fetches
 // this file (dist/formats.js) when it first wants one of them.
+
+export { loadFitting } from './engine/fitting.ts'
 export { readForeign } from './engine/foreign.ts'
 export { readGguf } from './engine/gguf.ts'
+export { locate, openModel } from './engine/place.ts'
 export { planModel } from './engine/plan.ts'
-export { openFiles, openHub } from './weights/open.ts'
+
+import { exportModel, importModel, repairCache } from './weights/carry.ts'
+import { cacheSize, deleteFromCache, listCache } from './weights/store.ts'
+
+export const cache = {
+  list: () => listCache(),
+  size: () => cacheSize(),
+  delete: (name: string) => deleteFromCache(name),
+  repair: (name: string) => repairCache(name),
+  export: (name: string, folder: FileSystemDirectoryHandle) => exportModel(name, folder),
+  import: (folder: FileSystemDirectoryHandle) => importModel(folder),
+}

@@ -1,4 +1,6 @@
 // The public surface, written by hand. Everything a page can use is here; a test holds it.
+
+export { cache } from './api/cache.ts'
 export { gpuInfo, loadGlm, planModel } from './api/load.ts'
 export type { ModelChoice, ModelPlan, PlannedFormat, PlannedTensor, PlanOptions } from './api/plan.ts'
 export type {
@@ -32,4 +34,3 @@ export type {
 export { errorCodes, GlmError, type GlmErrorCode } from './errors.ts'
 export { type CatalogEntry, catalog } from './model/catalog.ts'
 export { type FileEntry, fromDrop, type LocalModel } from './weights/files.ts'
-export { cache } from './weights/store.ts'

@@ -2,7 +2,7 @@
 
 export async function measure({ entry, model, question, runs }) {
   const { loadGlm } = await import(entry)
-  const glm = await loadGlm(model, { cache: false })
+  const glm = await loadGlm(model, { cache: 'none' })
   const all = []
   for (let run = 0; run < runs; run++) all.push(await ask(glm, question))
   await glm.close()

@@ -2,7 +2,7 @@
 
 export async function measure({ entry, model, room, settings }) {
   const { loadGlm } = await import(entry)
-  const glm = await loadGlm(model, { context: room, cache: false })
+  const glm = await loadGlm(model, { context: room, cache: 'none' })
   if (typeof glm.bench !== 'function') throw new Error('this build has no bench')
   const runs = [await glm.bench(settings), await glm.bench(settings)]
   await glm.close()

@@ -4,7 +4,6 @@ import * as comlink from 'comlink'
 import type { Part } from '../engine/parts.ts'
 import { asGlmError, GlmError } from '../errors.ts'
 import type { FileEntry } from '../weights/files.ts'
-import type { Place } from '../weights/place.ts'
 import type { ModelPlan, PlanOptions } from './plan.ts'
 import type {
   AdapterInfo,
@@ -20,12 +19,13 @@ import type {
 
 /** Where the worker reads a model from. Addresses are absolute: a worker has a base of its own. */
 export interface WireModel {
-  /** What the user called it. */
-  id: string
-  /** A folder or a GGUF on the web; or what follows. */
-  place?: Place
-  /** A repository on the hub, as weights/open.ts reads it. */
-  hub?: string
+  /** What the catalog calls it; others are called by where they lie. */
+  id?: string
+  /** The files that ship with the package. */
+  embedded?: { name: string; files: Record<string, string> }
+  /** A repository on the hub, or an address (weights/place.ts), taken from the page's base. */
+  name?: string
+  base?: string
   /** Files of this machine: a handle, or files with their paths. */
   local?: FileSystemHandle | FileEntry[]
   licence?: string

@@ -2,7 +2,7 @@
 import { GlmError, throwIfAborted } from '../errors.ts'
 import { catalog } from '../model/catalog.ts'
 import { isLocal, type LocalModel, localEntries } from '../weights/files.ts'
-import { placeOf } from '../weights/place.ts'
+import { formatsAddress } from './cache.ts'
 import { Channel, type WireModel } from './channel.ts'
 import { createCompletions } from './chat.ts'
 import { embedded } from './embedded.ts'
@@ -18,7 +18,7 @@ import type { AdapterInfo, Glm, LoadOptions, Progress } from './types.ts'
 export async function loadGlm(model: string | LocalModel, options: LoadOptions = {}): Promise<Glm> {
   const { signal } = options
   throwIfAborted(signal)
-  const source = resolve(model, options.hub)
+  const source = resolve(model)
   const channel = new Channel(startWorker(options.createWorker))
   try {
     const { weights, context, kv, exact, headers, hub, memory, powerPreference, cache, verify } = options
@@ -30,7 +30,7 @@ export async function loadGlm(model: string | LocalModel, options: LoadOptions =
       {
         model: source,
         tools: new URL('./tools.js', import.meta.url).href,
-        formats: new URL('./formats.js', import.meta.url).href,
+        formats: formatsAddress(),
         weights,
         context,
         kv,
@@ -47,7 +47,7 @@ export async function loadGlm(model: string | LocalModel, options: LoadOptions =
     )
     return {
       model: info,
-      chat: { completions: createCompletions(channel, source.id) },
+      chat: { completions: createCompletions(channel, info.id) },
       bench: (options = {}) => channel.bench(options),
       close: () => channel.close(),
     }
@@ -64,10 +64,10 @@ export async function planModel(
 ): Promise<ModelPlan> {
   const { createWorker, signal, ...rest } = options
   throwIfAborted(signal)
-  const source = resolve(model, options.hub)
+  const source = resolve(model)
   const channel = new Channel(startWorker(createWorker))
   try {
-    return await channel.plan({ ...rest, model: source, formats: new URL('./formats.js', import.meta.url).href }, signal)
+    return await channel.plan({ ...rest, model: source, formats: formatsAddress() }, signal)
   } finally {
     channel.terminate()
   }
@@ -93,28 +93,16 @@ function startWorker(createWorker?: () => Worker): Worker {
   }
 }
 
-/** A page of the hub rather than files: huggingface.co, hf.co. */
-const hubPage = /^https:\/\/(huggingface\.co|hf\.co)\//i
-
-function resolve(model: string | LocalModel, hub?: string): WireModel {
-  if (isLocal(model)) return { id: 'files', local: localEntries(model) }
+function resolve(model: string | LocalModel): WireModel {
+  if (isLocal(model)) return { local: localEntries(model) }
   const known = catalog.find(({ id }) => id === model)
   if (known) {
     const { id, revision, licence, notice, repository, file } = known
     const about = { id, licence, ...(notice ? { notice } : {}) }
-    if (repository) return { ...about, hub: `${repository}@${revision}/${file}` }
-    return { ...about, place: { name: `${id}@${revision}`, base: new URL('./', import.meta.url).href, files: embedded() } }
+    if (repository) return { ...about, name: `${repository}@${revision}/${file}` }
+    return { ...about, embedded: { name: `${id}@${revision}`, files: embedded() } }
   }
-  if (typeof model === 'string') {
-    if (hubPage.test(model) || (hub && model.startsWith(hub))) return { id: model, hub: model }
-    if (/^(https?:|\.{0,2}\/)/.test(model)) {
-      const place = placeOf(model, globalThis.document?.baseURI ?? globalThis.location.href)
-      return { id: place.name, place }
-    }
-    if (/^(hf:)?[\w.-]+\/[\w.-]/.test(model)) return { id: model, hub: model }
-  }
-  throw new GlmError(
-    'model_unknown',
-    `The model ${JSON.stringify(model)} is not known; use ${catalog.map(({ id }) => `'${id}'`).join(', ')}, owner/name on the hub, an address, or files.`,
-  )
+  // A worker has a base of its own.
+  if (typeof model === 'string') return { name: model, base: globalThis.document?.baseURI ?? globalThis.location.href }
+  throw new GlmError('model_unknown', `${JSON.stringify(model)} is no model; pass a name, an address or files.`)
 }

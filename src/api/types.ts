@@ -8,16 +8,22 @@ export type KvFormat = 'f32' | 'f16' | 'q8'
 
 /** Where a load stands. `loaded` and `total` are bytes of model files; `cached` of them came from the cache. */
 export interface Progress {
-  phase: 'download' | 'load' | 'compile' | 'ready'
+  phase: 'download' | 'upload' | 'compile' | 'ready'
   loaded: number
   total: number
   cached: number
   file?: string
+  /** Of the download, over the last seconds. */
+  bytes_per_second?: number
+  seconds_left?: number
 }
 
 export interface LoadOptions {
-  /** How weights stand on the GPU. Default `file`: quantised files as stored, others as `q4`. */
-  weights?: WeightsFormat
+  /**
+   * How weights stand on the GPU. Default `file`: quantised files as stored, others as `q4`. `auto`: the best that fits: 16 bits where there is room,
+   * else 8, else 4.
+   */
+  weights?: WeightsFormat | 'auto'
   /** Address of the hub that `owner/name` lies on, a mirror for one. Default: https://huggingface.co. */
   hub?: string
   /** Bytes of GPU memory that the weights may take: of several quantisations the best that fits is taken. Without: 4 bits. */
@@ -40,8 +46,11 @@ export interface LoadOptions {
   /** Starts the worker yourself (content security policies, CDNs): a module worker of `glm-webgpu/worker`. */
   createWorker?: () => Worker
   powerPreference?: GPUPowerPreference
-  /** `true` (default) keeps the files in IndexedDB. */
-  cache?: boolean
+  /**
+   * What is kept in IndexedDB. `packed` (default): files that are quantised as they are, others as the 4-bit weights that loading made of them.
+   * `source`: the files as they are. `none`: nothing.
+   */
+  cache?: 'packed' | 'source' | 'none'
   /** `always` hashes every cached piece on load. */
   verify?: 'download' | 'always'
 }
@@ -282,13 +291,24 @@ export interface CachedModel {
   files: number
   complete: boolean
   saved: string
+  source?: string
+  revision?: string
+  licence?: string
 }
 
 /** The files kept in IndexedDB. */
 export interface Cache {
   list(): Promise<CachedModel[]>
-  delete(name: string): Promise<void>
+  /** Bytes of all of them. */
   size(): Promise<number>
+  delete(name: string): Promise<void>
+  /** Holds every piece against its hash; what fails is dropped, and the next load fetches it. */
+  repair(name: string): Promise<{ checked: number; dropped: number; droppedBytes: number }>
+  /** Writes the files of a model into a folder, with a list of their hashes: it can be carried to a machine without a network. */
+  export(name: string, folder: FileSystemDirectoryHandle): Promise<void>
+  /** Takes such a folder into the cache, every hash checked; returns the model's name, by which `loadGlm` finds it. */
+  import(folder: FileSystemDirectoryHandle): Promise<string>
+  /** Asks the browser never to evict the cache; call it from a click. `false` where it declined. */
   persist(): Promise<boolean>
 }
 

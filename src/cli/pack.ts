@@ -37,7 +37,7 @@ export async function pack({ model, out, values }: Call<'pack'>, setting: Settin
         wishes: wishesOf(values),
         ...(known ? { licence: known.licence } : {}),
         onTensors: (line) => terminal.log(line),
-        onProgress: (loaded, total) => terminal.progress({ phase: 'load', loaded, total }),
+        onProgress: (loaded, total) => terminal.progress({ phase: 'upload', loaded, total }),
         signal,
       }),
       lost,

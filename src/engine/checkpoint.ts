@@ -16,10 +16,23 @@ import { openCheckpoint } from '../weights/safetensors.ts'
 import { exists, readJson, readWhole, type Source } from '../weights/source.ts'
 import type { Checkpoint } from '../weights/tensor.ts'
 
-export interface ModelFiles {
+export interface WeightFiles {
   config: Config
   generation: GenerationConfig
   checkpoint: Checkpoint
+}
+
+/** Tokenizer and template, not yet read. */
+export interface TextFiles {
+  /** As in tokenizer.json and tokenizer_config.json. */
+  tokenizer: unknown
+  config?: unknown
+  template?: string | undefined
+  /** Strings of `bos_token` and the like, for the template. */
+  specials: Record<string, string>
+}
+
+export interface ModelFiles extends WeightFiles {
   /** Absent where the folder has no tokenizer.json: token ids can still be scored. */
   tokenizer?: Tokenizer
   template?: ChatTemplate
@@ -27,9 +40,9 @@ export interface ModelFiles {
 
 /** What reads everything but a plain safetensors folder (src/formats.ts): fetched when it is wanted. */
 export interface Formats {
-  readGguf(source: Source, file: string, signal?: AbortSignal): Promise<ModelFiles>
+  readGguf(source: Source, file: string, signal?: AbortSignal): Promise<WeightFiles & { text?: TextFiles }>
   /** A folder whose config.json names a quantisation, or a family by another name. */
-  readForeign(source: Source, config: Record<string, unknown>, signal?: AbortSignal): Promise<ModelFiles>
+  readForeign(source: Source, config: Record<string, unknown>, signal?: AbortSignal): Promise<Omit<WeightFiles, 'generation'>>
   planModel: typeof import('./plan.ts').planModel
 }
 
@@ -40,11 +53,15 @@ export interface ReadOptions {
 }
 
 export async function readModel(source: Source, { formats = noFormats, signal }: ReadOptions = {}): Promise<ModelFiles> {
-  if (source.entry !== undefined) return (await formats()).readGguf(source, source.entry, signal)
+  if (source.entry !== undefined) {
+    const { text, ...files } = await (await formats()).readGguf(source, source.entry, signal)
+    return { ...files, ...(text ? readText(text) : {}) }
+  }
   const json = await readJson(source, 'config.json', signal)
-  if (isForeign(json)) return (await formats()).readForeign(source, json, signal)
-  const checkpoint = await openCheckpoint(source, signal)
-  return { config: parseConfig(json), checkpoint, ...(await readAround(source, signal)) }
+  const files = isForeign(json)
+    ? await (await formats()).readForeign(source, json, signal)
+    : { config: parseConfig(json), checkpoint: await openCheckpoint(source, signal) }
+  return { ...files, ...(await readAround(source, signal)) }
 }
 
 const noFormats = () => Promise.reject(new GlmError('internal', 'This file needs the formats of the package, and they were not given.'))
@@ -57,14 +74,16 @@ const isForeign = (json: unknown): json is Record<string, unknown> => {
 /** What stands beside config and weights in a folder. */
 export async function readAround(source: Source, signal?: AbortSignal): Promise<Omit<ModelFiles, 'config' | 'checkpoint'>> {
   const generation = parseGenerationConfig(await optionalJson(source, 'generation_config.json', signal))
-  const tokenizerJson = await optionalJson(source, 'tokenizer.json', signal)
-  if (tokenizerJson === undefined) return { generation }
-  const tokenizerConfig = await optionalJson(source, 'tokenizer_config.json', signal)
-  const tokenizer = createTokenizer(tokenizerJson, tokenizerConfig)
-  const text = await templateText(source, tokenizerConfig, signal)
-  return text === undefined
-    ? { generation, tokenizer }
-    : { generation, tokenizer, template: createTemplate(text, tokenizer, specials(tokenizerConfig)) }
+  const tokenizer = await optionalJson(source, 'tokenizer.json', signal)
+  if (tokenizer === undefined) return { generation }
+  const config = await optionalJson(source, 'tokenizer_config.json', signal)
+  const template = await templateText(source, config, signal)
+  return { generation, ...readText({ tokenizer, config, template, specials: specials(config) }) }
+}
+
+export function readText({ tokenizer: json, config, template, specials }: TextFiles): Pick<ModelFiles, 'tokenizer' | 'template'> {
+  const tokenizer = createTokenizer(json, config)
+  return template === undefined ? { tokenizer } : { tokenizer, template: createTemplate(template, tokenizer, specials) }
 }
 
 async function optionalJson(source: Source, path: string, signal?: AbortSignal): Promise<unknown> {
@@ -124,7 +143,7 @@ export function planWeights(options: WeightsOptions): { weights: Weights; format
     onBytes: (bytes) => {
       // A norm that two kernels apply is read twice.
       loaded = Math.min(checkpoint.bytes, loaded + bytes)
-      onProgress?.({ phase: 'load', loaded, total: checkpoint.bytes })
+      onProgress?.({ phase: 'upload', loaded, total: checkpoint.bytes })
     },
   })
   const made: Matrix[] = []

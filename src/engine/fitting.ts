@@ -2,8 +2,8 @@
 import type { WeightsFormat } from '../api/types.ts'
 import { GlmError } from '../errors.ts'
 import { openGpu } from '../gpu/device.ts'
-import { type Formats, readModel } from './checkpoint.ts'
-import { Engine, type EngineOptions } from './engine.ts'
+import type { Formats, readModel } from './checkpoint.ts'
+import type { Engine, EngineOptions } from './engine.ts'
 
 export interface FittingOptions extends Omit<EngineOptions, 'weights' | 'formats'> {
   /** `auto`: 16 bits where there is room, else 8, else 4; and the next smaller one when the GPU has less than it seemed. */
@@ -12,14 +12,15 @@ export interface FittingOptions extends Omit<EngineOptions, 'weights' | 'formats
   memory?: number | undefined
   formats: () => Promise<Formats>
   onWarning?: ((warning: GlmError) => void) | undefined
-  /** Tests inject a GPU that has no room. */
-  load?: typeof Engine.load
+  /** `Engine.load`: this file is fetched alone, without an engine. */
+  load: (options: EngineOptions) => Promise<Engine>
+  read: typeof readModel
 }
 
 /** From large to small. A quantised file as it is stands before what it can be made into. */
 const formats: readonly WeightsFormat[] = ['f32', 'f16', 'q8', 'q4']
 
-export async function loadFitting({ load = (options) => Engine.load(options), ...options }: FittingOptions): Promise<Engine> {
+export async function loadFitting({ load, ...options }: FittingOptions): Promise<Engine> {
   const automatic = options.weights === 'auto'
   let weights = options.weights === 'auto' ? await chosen(options) : options.weights
   for (;;) {
@@ -40,13 +41,19 @@ const smaller = (weights: WeightsFormat | undefined): WeightsFormat | undefined 
   weights === undefined || weights === 'file' ? 'q4' : formats[formats.indexOf(weights) + 1]
 
 /** What the plan takes, of headers alone. */
-async function chosen(options: FittingOptions): Promise<WeightsFormat> {
-  const { formats, source, signal, context, kv, exact, memory } = options
+async function chosen(options: Omit<FittingOptions, 'load'>): Promise<WeightsFormat> {
+  const { formats, read, source, signal, context, kv, exact, memory } = options
   const gpu = await openGpu(options.gpu, options)
   gpu.close()
-  const files = await readModel(source, { formats, signal })
+  const files = await read(source, { formats, signal })
   const { planModel } = await formats()
-  const wanted = { weights: 'auto' as const, ...(context && { context }), ...(kv && { kv }), ...(exact && { exact }), ...(memory && { memory }) }
+  const wanted = {
+    weights: 'auto' as const,
+    ...(context && { context }),
+    ...(kv && { kv }),
+    ...(exact && { exact }),
+    ...(memory && { memory }),
+  }
   const { binding, buffer } = gpu.limits
   return planModel(options.id ?? source.name, files, wanted, { binding, buffer, software: gpu.info.software, ...machineMemory() }).weights
 }

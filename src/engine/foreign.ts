@@ -9,9 +9,13 @@ import { openCheckpoint } from '../weights/safetensors.ts'
 import type { Source } from '../weights/source.ts'
 import type { Checkpoint } from '../weights/tensor.ts'
 import { decodeVector } from '../weights/vector.ts'
-import { type ModelFiles, readAround } from './checkpoint.ts'
+import type { WeightFiles } from './checkpoint.ts'
 
-export async function readForeign(source: Source, json: Record<string, unknown>, signal?: AbortSignal): Promise<ModelFiles> {
+export async function readForeign(
+  source: Source,
+  json: Record<string, unknown>,
+  signal?: AbortSignal,
+): Promise<Omit<WeightFiles, 'generation'>> {
   const { quantization_config: settings, ...plain } = json
   const remote = plain.model_type === 'chatglm'
   const own = parseConfig(remote ? chatglmConfig(plain) : plain)
@@ -21,7 +25,7 @@ export async function readForeign(source: Source, json: Record<string, unknown>,
   const has = (name: string) => checkpoint.tensors.has(`model.layers.0.${name}.weight`)
   const config: Config = { ...own, ...(has('self_attn.qkv_proj') && { together: true }), ...(has('mlp.gate_proj') && { apart: true }) }
   await checkBiases(source, checkpoint, config, signal)
-  return { config, checkpoint, ...(await readAround(source, signal)) }
+  return { config, checkpoint }
 }
 
 const isPacked = (settings: unknown) => (settings as Record<string, unknown>).quant_method === packedSettings.quant_method

@@ -2,23 +2,17 @@
 import type { GenerationConfig } from '../model/config.ts'
 import { ggufCheckpoint, ggufConfig } from '../model/gguf.ts'
 import { ggufText } from '../text/gguf.ts'
-import { createTemplate } from '../text/template.ts'
-import { createTokenizer } from '../text/tokenizer.ts'
 import { type GgufValue, openGguf } from '../weights/gguf.ts'
 import type { Source } from '../weights/source.ts'
-import type { ModelFiles } from './checkpoint.ts'
+import type { TextFiles, WeightFiles } from './checkpoint.ts'
 
 /** `file` is the path of the GGUF in the source, or of any of its parts. */
-export async function readGguf(source: Source, file: string, signal?: AbortSignal): Promise<ModelFiles> {
+export async function readGguf(source: Source, file: string, signal?: AbortSignal): Promise<WeightFiles & { text?: TextFiles }> {
   const gguf = await openGguf(source, file, signal)
   const config = ggufConfig(gguf)
-  const files: ModelFiles = { config, generation: generation(gguf.metadata), checkpoint: ggufCheckpoint(gguf, config) }
+  const files = { config, generation: generation(gguf.metadata), checkpoint: ggufCheckpoint(gguf, config) }
   // A file of weights alone can still be scored.
-  if (!gguf.metadata.has('tokenizer.ggml.model')) return files
-  const { tokenizer, template, specials } = ggufText(gguf.metadata, gguf.files[0]!, config.vocabulary)
-  files.tokenizer = createTokenizer(tokenizer, undefined)
-  if (template !== undefined) files.template = createTemplate(template, files.tokenizer, specials)
-  return files
+  return gguf.metadata.has('tokenizer.ggml.model') ? { ...files, text: ggufText(gguf.metadata, gguf.files[0]!, config.vocabulary) } : files
 }
 
 /** The sampling that some files recommend. Ends are in the config. */

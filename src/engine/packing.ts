@@ -35,11 +35,12 @@ export interface PackItem {
 export const ownLayout = (config: Config): Config => ({ ...config, halves: false, apart: false, together: false })
 
 /** Every tensor in the order in which a load reads them; vectors last. */
-export function packItems(config: Config, checkpoint: Checkpoint, wishes: Wishes): PackItem[] {
+export function packItems(config: Config, { tensors }: Checkpoint, wishes: Wishes): PackItem[] {
+  const quantised = [...tensors.values()].some(isCoded)
   const matrix = (name: string, shape: number[], pieces: Piece[], weights = wishes.weights): PackItem => ({
     name,
     pieces,
-    ...stored(pieces, shape, checkpoint, { ...wishes, weights }),
+    ...stored(pieces, shape, { tensors, quantised }, { ...wishes, weights }),
   })
   const embedding = planEmbedding(config)
   const head = planHead(config)
@@ -93,25 +94,25 @@ const bits = { q4: 4, q8: 8, f16: 16, f32: 32 }
 function stored(
   pieces: readonly Piece[],
   shape: number[],
-  checkpoint: Checkpoint,
+  { tensors, quantised }: { tensors: Checkpoint['tensors']; quantised: boolean },
   { weights, group }: Wishes,
 ): Pick<PackItem, 'packed' | 'coding' | 'kept'> {
-  const entries = [...new Set(pieces.map(({ tensor }) => tensor))].flatMap((name) => checkpoint.tensors.get(name) ?? [])
+  const entries = [...new Set(pieces.map(({ tensor }) => tensor))].flatMap((name) => tensors.get(name) ?? [])
   const [first] = entries
   const asked = weights !== undefined || group !== undefined
-  const codings = entries.flatMap(({ blocks }) => (blocks && scaled(blocks.coding.format) ? blocks.coding : []))
+  const codings = entries.filter(isCoded).map(({ blocks }) => blocks!.coding)
   if (first && codings.length === entries.length && sameOrder(entries)) {
     const own = codings.reduce(widest)
     const narrow = weights === undefined || bits[own.format] <= bits[weights]
     // Scales of K types are products: in our form they are f16, and cost a little.
     if (narrow && (group === undefined || own.group >= group))
       return coded(shape, { format: own.format, group: own.group, centred: own.centred }, first.order !== undefined, !own.super)
-  } else if (first && checkpoint.quantised && !asked && codings.length === 0 && entries.every(({ dtype }) => dtype === first.dtype)) {
+  } else if (first && quantised && !asked && codings.length === 0 && entries.every(({ dtype }) => dtype === first.dtype)) {
     const format = Object.entries(dtypeOf).find(([, dtype]) => dtype === first.dtype)?.[0] as PackedFormat | undefined
     if (format) return { packed: { shape, format }, kept: true }
   }
   // Of a quantised source nothing is made narrower unasked.
-  const format = weights ?? (codings.length > 0 ? codings.reduce(widest).format : checkpoint.quantised && !asked ? 'q8' : 'q4')
+  const format = weights ?? (codings.length > 0 ? codings.reduce(widest).format : quantised && !asked ? 'q8' : 'q4')
   return coded(shape, { ...plain(format), group: group ?? 32 }, false, false)
 }
 
@@ -123,6 +124,8 @@ function coded(shape: number[], own: Coding, ordered: boolean, kept: boolean): P
     kept,
   }
 }
+
+const isCoded = ({ blocks }: TensorEntry): boolean => blocks !== undefined && scaled(blocks.coding.format)
 
 /** Columns of one tensor can stand in one order only. */
 const sameOrder = ([first, ...rest]: readonly TensorEntry[]): boolean => rest.every(({ order }) => order?.join() === first?.order?.join())

@@ -7,9 +7,10 @@ import type { Gpu } from '../gpu/device.ts'
 import { play, type Recording } from '../gpu/recorder.ts'
 import { type RowsShape, rowsLayout } from '../kernels/rows.ts'
 import type { Config } from '../model/config.ts'
-import { type Decoder, pageBytes } from '../model/decoder.ts'
+import type { Decoder } from '../model/decoder.ts'
 import { type Row, Rows } from '../model/rows.ts'
 import { type Drawn, type Ending, endingOf, type Logprobs, readLogprobs, Sampler } from '../model/sampler.ts'
+import { pageBytes } from '../model/sizes.ts'
 import type { Pacer } from './pacer.ts'
 
 export interface RunnerOptions {

@@ -2,15 +2,12 @@
 import adjust from '../../shaders/adjust.wgsl?raw'
 import attention from '../../shaders/attention.wgsl?raw'
 import attentionMerge from '../../shaders/attention_merge.wgsl?raw'
-import bytes from '../../shaders/bytes.wgsl?raw'
-import codes from '../../shaders/codes.wgsl?raw'
 import dotRolled from '../../shaders/dot/rolled.wgsl?raw'
 import dotUnrolled from '../../shaders/dot/unrolled.wgsl?raw'
 import dot8 from '../../shaders/dot8.wgsl?raw'
 import embed from '../../shaders/embed.wgsl?raw'
 import gemm from '../../shaders/gemm.wgsl?raw'
 import gemm8 from '../../shaders/gemm8.wgsl?raw'
-import half from '../../shaders/half.wgsl?raw'
 import inputDrop from '../../shaders/input/drop.wgsl?raw'
 import inputKeep from '../../shaders/input/keep.wgsl?raw'
 import inputNorm from '../../shaders/input/norm.wgsl?raw'
@@ -37,14 +34,6 @@ import outputStore from '../../shaders/output/store.wgsl?raw'
 import outputSwiglu from '../../shaders/output/swiglu.wgsl?raw'
 import pack8 from '../../shaders/pack8.wgsl?raw'
 import partials from '../../shaders/partials.wgsl?raw'
-import quantiseFromBf16 from '../../shaders/quantise/from_bf16.wgsl?raw'
-import quantiseFromF16 from '../../shaders/quantise/from_f16.wgsl?raw'
-import quantiseFromF32 from '../../shaders/quantise/from_f32.wgsl?raw'
-import quantiseToF16 from '../../shaders/quantise/to_f16.wgsl?raw'
-import quantiseToF32 from '../../shaders/quantise/to_f32.wgsl?raw'
-import quantiseToQ4 from '../../shaders/quantise/to_q4.wgsl?raw'
-import quantiseToQ8 from '../../shaders/quantise/to_q8.wgsl?raw'
-import quantise from '../../shaders/quantise.wgsl?raw'
 import queriesEight from '../../shaders/queries/eight.wgsl?raw'
 import queriesFour from '../../shaders/queries/four.wgsl?raw'
 import random from '../../shaders/random.wgsl?raw'
@@ -64,10 +53,11 @@ import weightsQ4 from '../../shaders/weights/q4.wgsl?raw'
 import weightsQ8 from '../../shaders/weights/q8.wgsl?raw'
 import weightsSpanHalves from '../../shaders/weights/span/halves.wgsl?raw'
 import weightsSpanWhole from '../../shaders/weights/span/whole.wgsl?raw'
-import window from '../../shaders/window.wgsl?raw'
 import type { ShaderFile } from '../gpu/shader.ts'
+import { loading } from './loading_files.ts'
 
 const sources = {
+  ...loading,
   'weights/coded': weightsCoded,
   'weights/eight': weightsEight,
   'output/qkv_q8': outputQkvQ8,
@@ -76,9 +66,6 @@ const sources = {
   'input/drop': inputDrop,
   'input/keep': inputKeep,
   'input/sandwich': inputSandwich,
-  bytes,
-  codes,
-  window,
   'dot/rolled': dotRolled,
   'dot/unrolled': dotUnrolled,
   dot8,
@@ -91,7 +78,6 @@ const sources = {
   embed,
   gemm,
   gemm8,
-  half,
   'input/norm': inputNorm,
   'input/packed': inputPacked,
   'input/plain': inputPlain,
@@ -111,14 +97,6 @@ const sources = {
   'output/qkv': outputQkv,
   'output/store': outputStore,
   'output/swiglu': outputSwiglu,
-  quantise,
-  'quantise/from_bf16': quantiseFromBf16,
-  'quantise/from_f16': quantiseFromF16,
-  'quantise/from_f32': quantiseFromF32,
-  'quantise/to_f16': quantiseToF16,
-  'quantise/to_f32': quantiseToF32,
-  'quantise/to_q4': quantiseToQ4,
-  'quantise/to_q8': quantiseToQ8,
   random,
   rows,
   'rows/all': rowsAll,

@@ -1,7 +1,7 @@
 // From a file's dtype to the GPU's formats, made there while loading: values coded anew.
 import type { Kernel } from '../gpu/pipeline.ts'
 import type { ShaderFile } from '../gpu/shader.ts'
-import { files, type ShaderName } from './files.ts'
+import { type LoadingName, loadingFiles } from './loading_files.ts'
 import { type Coding, centresAt, scalesAt } from './matrix.ts'
 
 export type SourceType = 'F32' | 'F16' | 'BF16'
@@ -19,18 +19,18 @@ export const quantiseBindings: Kernel['bindings'] = { y: 'write', aux: 'read', s
 /** Fits every shape: the shape is in `windowParameters`. */
 export function quantise(from: SourceType | ValuesSource, to: Coding): Kernel {
   const own = typeof from === 'string' ? { name: from, files: plainFiles(from), constants: {} } : from
-  const names: ShaderName[] = ['window', 'bytes', 'quantise', `quantise/to_${to.format}`]
+  const names: LoadingName[] = ['window', 'bytes', 'quantise', `quantise/to_${to.format}`]
   if (to.format !== 'f32') names.push('half')
   if (to.format === 'q4' || to.format === 'q8') names.push('codes')
   return {
     name: `quantise ${own.name} ${to.format}`,
-    files: [...files(...names), ...own.files],
+    files: [...loadingFiles(...names), ...own.files],
     bindings: quantiseBindings,
     constants: { SCALE_GROUP: to.group, ...own.constants },
   }
 }
 
-const plainFiles = (from: SourceType) => files(`quantise/from_${from.toLowerCase()}` as ShaderName)
+const plainFiles = (from: SourceType) => loadingFiles(`quantise/from_${from.toLowerCase()}` as LoadingName)
 
 /** A window in staging, and where its rows go. */
 export interface WindowChunk {

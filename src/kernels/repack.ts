@@ -8,7 +8,7 @@ import toQ8 from '../../shaders/repack/to_q8.wgsl?raw'
 import main from '../../shaders/repack.wgsl?raw'
 import type { Kernel } from '../gpu/pipeline.ts'
 import type { ShaderFile } from '../gpu/shader.ts'
-import { files } from './files.ts'
+import { loadingFiles } from './loading_files.ts'
 import { type Coding, holds } from './matrix.ts'
 import { quantise, quantiseBindings } from './quantise.ts'
 
@@ -34,7 +34,7 @@ export function repack(from: CodesSource, to: Coding): Kernel {
   return {
     name: `repack ${name} ${to.format}${to.super ? ' super' : ''}`,
     files: [
-      ...files('window', 'bytes', 'codes', 'half'),
+      ...loadingFiles('window', 'bytes', 'codes', 'half'),
       own('repack', main),
       to.super ? own('repack/supers', supers) : own('repack/spans', spans),
       own(`repack/to_${to.format}`, to.format === 'q4' ? toQ4 : toQ8),

@@ -25,6 +25,7 @@ import type { Config } from './config.ts'
 import { type LayerPlan, postMlpNorm, vectorOffset } from './layout.ts'
 import { ropeTable } from './rope.ts'
 import type { Rows } from './rows.ts'
+import { padded, pageBytes, widestRow } from './sizes.ts'
 
 export interface LayerWeights {
   plan: LayerPlan
@@ -72,16 +73,6 @@ type Pass = { rows: Rows; capacity: number; kind: PassKind }
 type Stream = { at: number; pending?: string | undefined }
 type Linear = Pick<LinearOptions, 'matrix' | 'input' | 'output'> & { rows?: 'logits' }
 export type Step = { kernel: Kernel; buffers: Bound; groups: readonly [number, number?, number?] }
-
-const padded = (width: number) => Math.ceil(width / 32) * 32
-
-/** f32 values of scratch that one row takes at its widest: what bounds the rows of a pass. */
-export const widestRow = (config: Config): number =>
-  Math.max(padded(config.ffn), padded(config.heads * config.headDim), padded(config.hidden))
-
-/** Bytes of keys and values of one page in one layer. q8: a byte each and an f32 scale for 32. */
-export const pageBytes = (config: Config, kv: KvFormat): number =>
-  2 * config.kvHeads * pageSize * config.headDim * { f32: 4, f16: 2, q8: 1.125 }[kv]
 
 export class Decoder {
   readonly logits: GPUBuffer

@@ -120,11 +120,11 @@ function addedTokens(json: Json, config: Json): Control[] {
     if (
       typeof content !== 'string' ||
       !content ||
-      content.length > 256 ||
+      content.length > 100 ||
       !Number.isInteger(id) ||
       id < 0 ||
       id >= 1 << 24 ||
-      found.size > 9999
+      found.size > 999
     )
       throw new Error('An added token is malformed.')
     found.set(id, { text: content, id, special: entry.special === true || named.has(content) })
@@ -149,18 +149,37 @@ export function tokenText(value: unknown): string | undefined {
   return typeof text === 'string' ? text : undefined
 }
 
+/** The control strings by their characters: a file's thousand cost no more at a place of a text than the longest is long. */
+interface Branch extends Map<string | undefined, Branch> {
+  control?: Control
+}
+
 function createSplitter(added: Control[]): (text: string) => Stretch[] {
-  const byText = new Map(added.map((control) => [control.text, control]))
-  const longestFirst = [...byText.keys()].sort((a, b) => b.length - a.length)
-  const pattern = new RegExp(longestFirst.map((text) => text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')).join('|') || '(?!)', 'g')
+  const root: Branch = new Map()
+  for (const control of added) {
+    let branch = root
+    for (const unit of control.text.split('')) {
+      if (!branch.has(unit)) branch.set(unit, new Map())
+      branch = branch.get(unit)!
+    }
+    branch.control = control
+  }
+  const controlAt = (text: string, at: number) => {
+    let found: Control | undefined
+    for (let branch = root.get(text[at]); branch; branch = branch.get(text[++at])) found = branch.control ?? found
+    return found
+  }
   return (text) => {
     const stretches: Stretch[] = []
     let from = 0
-    for (const match of text.matchAll(pattern)) {
-      const control = byText.get(match[0])!
-      if (match.index > from) stretches.push({ text: text.slice(from, match.index) })
-      stretches.push({ text: match[0], id: control.id })
-      from = match.index + match[0].length
+    for (let at = 0; at < text.length; ) {
+      const control = controlAt(text, at)
+      if (control) {
+        if (at > from) stretches.push({ text: text.slice(from, at) })
+        stretches.push({ text: control.text, id: control.id })
+        from = at + control.text.length
+      }
+      at = Math.max(at + 1, from)
     }
     if (from < text.length) stretches.push({ text: text.slice(from) })
     return stretches

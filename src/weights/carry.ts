@@ -147,6 +147,7 @@ export async function importModel(folder: Folder, options: CarryOptions = {}): P
       list.files.reduce((sum, { size }) => sum + size, 0),
       options,
     )
+    await store.set(rowKey(name), row) // a piece is of the file that the row knows
     const pieces = new Map(list.files.map((file) => [file.path, file.pieces]))
     for (const { path, file, index, bytes } of piecesOf(row, options)) {
       const wanted = pieces.get(path)![index]

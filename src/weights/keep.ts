@@ -96,6 +96,8 @@ class Writer implements CacheWriter {
     const row = this.#row
     let file = row.files.get(path)
     if (file?.size !== size) {
+      // Pieces that no hash names could be taken for those of the new file.
+      await kept(this.#store.delete(Array.from({ length: (file?.hashes.length ?? 0) / 32 }, (_, index) => pieceKey(row.name, path, index))))
       file = newFile(size, row.pieceBytes)
       row.files.set(path, file)
     }

@@ -71,9 +71,7 @@ export async function packedCheckpoint(source: Source, raw: Checkpoint, settings
     throw new GlmError('file_missing', `${source.name} has no ${manifestFile}: it was not packed to the end; pack the model again.`)
   const { shards, tensors } = parsePacked(await readJson(source, manifestFile, signal))
   await Promise.all(shards.map((shard) => checkShard(source, shard, signal)))
-  const found = stretches(raw.tensors)
-  for (const name of found.keys()) if (!tensors.has(name)) throw fault(name, `is not in ${manifestFile}`)
-  const entries = [...tensors].map(([name, tensor]) => entryOf(name, tensor, found.get(name) ?? []))
+  const entries = packedEntries(raw.tensors, tensors)
   for (let at = 0; at < entries.length; at += readsAtOnce) {
     const ordered = entries.slice(at, at + readsAtOnce).filter(({ parts }) => parts?.order)
     await Promise.all(ordered.map((entry) => readOrder(source, entry, signal)))
@@ -85,6 +83,13 @@ export async function packedCheckpoint(source: Source, raw: Checkpoint, settings
     convert: packedConvert,
     ...(entries.some(({ order }) => order) ? { gather } : {}),
   }
+}
+
+/** The tensors of a manifest, of the parts that shards have. */
+export function packedEntries(raw: ReadonlyMap<string, TensorEntry>, tensors: ReadonlyMap<string, PackedTensor>): TensorEntry[] {
+  const found = stretches(raw)
+  for (const name of found.keys()) if (!tensors.has(name)) throw fault(name, `is not in ${manifestFile}`)
+  return [...tensors].map(([name, tensor]) => entryOf(name, tensor, found.get(name) ?? []))
 }
 
 /** As `convert`, for plain numbers in stretches too. */

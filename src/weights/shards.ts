@@ -72,7 +72,7 @@ export function planPacked(
       continue
     }
     for (let row = 0; row < rows; ) {
-      const own = fitting(name, tensor, row, left)
+      const own = fitting(name, tensor, row, left, left === room)
       if (own === 0) {
         if (left === room) throw new GlmError('request_invalid', `A row of ${name} is larger than a shard of ${shardBytes} bytes.`)
         open()
@@ -89,14 +89,14 @@ export function planPacked(
 
 const taken = (parts: readonly Part[]) => parts.reduce((sum, { bytes, name }) => sum + bytes + name.length * 3 + describedBytes, 0)
 
-/** Rows from `row` on that so many bytes hold; eights, but for the last. */
-function fitting(name: string, tensor: PackedTensor, row: number, left: number): number {
+/** Rows from `row` on that so many bytes hold: eights, but for the last, and where not even an empty shard holds eight. */
+function fitting(name: string, tensor: PackedTensor, row: number, left: number, empty: boolean): number {
   const all = tensor.shape[0]! - row
   const of = (rows: number) => taken(partsFor(name, tensor, row, rows, true))
   if (of(all) <= left) return all
   const each = (of(8) - of(0)) / 8
   const most = Math.floor((left - of(0)) / each)
-  return Math.max(0, most >= 8 ? most - (most % 8) : Math.min(most, all))
+  return Math.max(0, most >= 8 ? most - (most % 8) : empty ? Math.min(most, all) : 0)
 }
 
 function partsFor(tensor: string, packed: PackedTensor, row: number, rows: number, cut: boolean): Part[] {

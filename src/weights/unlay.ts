@@ -68,9 +68,10 @@ function codeRows(matrix: Matrix, read: ArrayBuffer, start: number, step: number
   const from = new Int32Array(read)
   const across = matrix.groups * wide(matrix)
   const words = scaled(matrix.format) ? codeWords(matrix.columns, matrix) : across * 4
-  // Codes of 0 fill the last scale.
-  const to = new Int32Array(count * words).fill(matrix.format === 'q4' ? 0x88888888 | 0 : 0)
   const whole = Math.min(across, words / 4)
+  const to = new Int32Array(count * words)
+  // Codes of 0 fill the last scale.
+  if (whole * 4 < words && matrix.format === 'q4') to.fill(0x88888888 | 0)
   for (let index = 0; index < count; index++) {
     const row = start + index * step
     let source = ((row >> 3) * across * 8 + (row & 7)) * 4

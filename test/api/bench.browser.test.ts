@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 
 let glm: Glm
 beforeAll(async () => {
-  glm = await loadGlm(`${inject('server')}pocket/`, { cache: false })
+  glm = await loadGlm(`${inject('server')}pocket/`, { cache: 'none' })
 })
 afterAll(() => glm?.close())
 

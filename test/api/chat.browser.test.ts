@@ -155,7 +155,7 @@ describe('the oracle, through the worker', () => {
     ).json()
     const right = heldOut.filter(({ correct }) => correct)
     const some = right.filter(({ skill }, index) => right.findIndex((other) => other.skill === skill) === index)
-    const glm = await loadGlm(pocket, { weights: 'f32', cache: false, context: 512 })
+    const glm = await loadGlm(pocket, { weights: 'f32', cache: 'none', context: 512 })
     for (const { messages, answer } of some) {
       const { choices } = await glm.chat.completions.create({ messages, temperature: 0, max_tokens: 96 })
       expect(choices[0].message.content?.trim()).toBe(answer.trim())
@@ -179,7 +179,7 @@ describe('failures', () => {
 
   it('an aborted load rejects with `aborted`, and the page can load again', async () => {
     const controller = new AbortController()
-    const load = loadGlm(pocket, { signal: controller.signal, cache: false, onProgress: () => controller.abort() })
+    const load = loadGlm(pocket, { signal: controller.signal, cache: 'none', onProgress: () => controller.abort() })
     await expect(load).rejects.toMatchObject({ code: 'aborted' })
     const glm = await loadGlm('pocket')
     expect((await streamed(glm)).text.length).toBeGreaterThan(0)

@@ -17,7 +17,7 @@ async function file(name: string): Promise<File> {
 }
 
 async function answer(model: Parameters<typeof loadGlm>[0], options: Parameters<typeof loadGlm>[1] = {}) {
-  const glm = await loadGlm(model, { cache: false, ...options })
+  const glm = await loadGlm(model, { cache: 'none', ...options })
   try {
     const { choices } = await glm.chat.completions.create(request)
     return { model: glm.model, text: choices[0].message.content }

@@ -80,7 +80,7 @@ test('progress repaints one line, on a terminal only', () => {
   const written = (isTTY: boolean) => {
     const stderr = Object.assign(new PassThrough(), { isTTY })
     const terminal = createTerminal(new PassThrough(), stderr)
-    terminal.progress({ phase: 'load', loaded: 1024, total: 2048 })
+    terminal.progress({ phase: 'upload', loaded: 1024, total: 2048 })
     terminal.progress({ phase: 'ready', loaded: 2048, total: 2048 })
     terminal.log('Done.')
     return String(stderr.read())

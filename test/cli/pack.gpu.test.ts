@@ -18,11 +18,12 @@ import type { PackedManifest, PackedTensor } from '../../src/weights/packed.ts'
 import { openCheckpoint } from '../../src/weights/safetensors.ts'
 import type { TensorEntry } from '../../src/weights/tensor.ts'
 import { decodePacked } from '../reference/blocks.ts'
-import { errorOfQ4 } from '../reference/q4_0.ts'
 import { bf16Value, halfValue, relativeL2 } from '../reference.ts'
 
 const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'glm-pack-'))
+/** What gguf-py's Q4_0 costs, by model and tensor. */
+const ofQ4: Record<string, Record<string, number>> = JSON.parse(readFileSync(join(fixtures, 'pack.json'), 'utf8'))
 const ids = [5, 9, 2, 17, 33, 8, 21]
 /** Small shards, so that tiny models have several, and tensors in stretches. */
 const small = { shardBytes: 8 * 1024, pieceBytes: 512, sliceValues: 4096 }
@@ -113,7 +114,7 @@ function checkShards(folder: string, { shards }: PackedManifest): void {
 
 const plain = ['glm-edge-f32', 'glm4-sharded-bf16', 'glm-odd-f16', 'glm-chat-bf16']
 
-describe.each(plain)('%s', (name) => {
+describe.each(inject('adapter') === 'lavapipe' ? plain : plain.slice(0, 1))('%s', (name) => {
   const model = `checkpoints/${name}`
 
   test('q4 in groups of 32: shards are whole pieces, logits those of the source in q4, bit for bit', async () => {
@@ -136,14 +137,20 @@ describe.each(plain)('%s', (name) => {
       const wanted = await valuesOf(join(fixtures, model), tensors.get(key)!)
       const error = relativeL2(await unpacked(folder, key, tensor), wanted)
       expect(Math.abs(error - tensor.error!), key).toBeLessThan(1e-6)
-      expect(tensor.error!, key).toBeLessThanOrEqual(errorOfQ4(wanted, tensor.shape[1]!))
+      const theirs = ofQ4[name]![key]
+      if (theirs === undefined) continue // rows that are not whole blocks
+      expect(tensor.error!, key).toBeLessThanOrEqual(theirs)
       compared++
     }
+    expect(compared).toBe(Object.keys(ofQ4[name]!).length)
     expect(compared).toBeGreaterThan(5)
   })
 })
 
-describe('other groups and formats', () => {
+// SwiftShader takes seconds to compile each model's kernels.
+const fast = inject('adapter') === 'lavapipe'
+
+describe.runIf(fast)('other groups and formats', () => {
   const model = 'checkpoints/glm4-sharded-bf16'
   test.each([
     [{ group: 64 }, { group: 64, format: 'q4' }],
@@ -181,14 +188,11 @@ describe('other groups and formats', () => {
   })
 })
 
-// SwiftShader takes seconds to compile each model's kernels.
-const coded = inject('adapter') === 'lavapipe'
-describe.runIf(coded)('what is quantised stays as it is', () => {
+describe.runIf(fast)('what is quantised stays as it is', () => {
   test.each([
     'gguf/glm-q4_0.gguf',
     'gguf/glm4-mrope-q4_0.gguf',
     'gguf/glm4-q5_1.gguf',
-    'gguf/glm-f16.gguf',
     'quantised/gptq-order',
     'quantised/awq-g128',
     'quantised/compressed-asym',
@@ -220,6 +224,7 @@ describe.runIf(coded)('what is quantised stays as it is', () => {
   test.each([
     ['gguf/glm4-split-q8_0-00001-of-00003.gguf', { weights: 'q4' }],
     ['quantised/gptq-order', { group: 64 }],
+    ['gguf/glm-f16.gguf', {}],
     ['quantised/chatglm-bf16', {}],
   ] as const)('%s, unless asked: %j', async (model, wishes) => {
     const { folder, manifest } = await packed(model, { wishes })

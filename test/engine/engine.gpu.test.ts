@@ -363,7 +363,7 @@ describe('abort', () => {
   })
 
   it('during a load; then the page can load again', async () => {
-    for (const phase of ['load', 'compile'] as const) {
+    for (const phase of ['upload', 'compile'] as const) {
       const controller = new AbortController()
       const onProgress: EngineOptions['onProgress'] = (progress) => {
         if (progress.phase === phase) controller.abort()

@@ -183,7 +183,7 @@ describe('the GPU', () => {
   })
 
   it('is lost while a model loads', async () => {
-    for (const phase of ['load', 'compile']) {
+    for (const phase of ['upload', 'compile']) {
       const { watched, device } = await watch()
       const fault = await loadFault(base, { gpu: watched, onProgress: (progress) => progress.phase === phase && device()?.destroy() })
       expect(fault.code, phase).toBe('device_lost')

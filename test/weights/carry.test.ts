@@ -247,6 +247,7 @@ describe('files that loading made', () => {
     const third = await cacheWriter('made', options)
     expect(third.complete).toBe(true)
     expect((await third.open('data.bin', 9000)).kept).toBe(0)
+    expect(store.pieces()).toEqual([])
     expect(third.complete).toBe(false)
     await third.close()
   })

@@ -1,6 +1,7 @@
 // What a GGUF says, as a config, a checkpoint under Hugging Face's names, a tokenizer and a template: held against the oracle's fixtures.
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { readText } from '../../src/engine/checkpoint.ts'
 import { readGguf } from '../../src/engine/gguf.ts'
 import { GlmError } from '../../src/errors.ts'
 import { ggufCheckpoint, ggufConfig } from '../../src/model/gguf.ts'
@@ -66,7 +67,7 @@ describe.each(goldens.map((golden) => [golden.name, golden] as const))('%s', (_,
   })
 
   test('texts have the ids of the Hugging Face tokenizer, and a talk renders the same', async () => {
-    const { tokenizer, template } = await readGguf(folderSource(folder), golden.files.at(-1)!)
+    const { tokenizer, template } = readText((await readGguf(folderSource(folder), golden.files.at(-1)!)).text!)
     for (const { text, ids } of golden.encoded) expect([text, tokenizer!.encode(text)]).toEqual([text, ids])
     const { messages, text, ids } = golden.talk
     expect(template!.render(messages)).toEqual({ text, ids })
@@ -258,8 +259,8 @@ describe('tokenizer', () => {
       body: 1280,
     })
     const source: Source = { name: 'memory', size: async () => written.length, read: async (_, start, end) => written.slice(start, end) }
-    const { config, generation, tokenizer, template } = await readGguf(source, 'model.gguf')
-    expect({ tokenizer, template }).toEqual({ tokenizer: undefined, template: undefined })
+    const { config, generation, text } = await readGguf(source, 'model.gguf')
+    expect(text).toBeUndefined()
     expect(generation).toEqual({ stopIds: [], sampled: undefined, temperature: 0.5, topK: 40, repetition: 1.25 })
     expect(config).toMatchObject({ vocabulary: 10, kvHeads: 2, headDim: 16, tied: true, qkvBias: false, stopIds: [] })
     expect((await readGguf(folderSource(folder), 'glm4-bf16.gguf')).generation).toEqual({ stopIds: [], sampled: undefined })

@@ -131,8 +131,8 @@ describe('faults that are mended', () => {
     server.faults.set('m/data.bin', { kind: 'status', status: 503 })
     expect((await code(files.read('data.bin', 0, 10))).code).toBe('network_failed')
     expect(server.log).toHaveLength(5)
-    for (const retryAfter of ['1', new Date(Date.now() + 2500).toUTCString()]) {
-      server.faults.set('m/data.bin', { kind: 'status', status: 429, retryAfter, times: 1 })
+    for (const retryAfter of [() => '1', () => new Date(Date.now() + 2500).toUTCString()]) {
+      server.faults.set('m/data.bin', { kind: 'status', status: 429, retryAfter: retryAfter(), times: 1 })
       const from = performance.now()
       same(await files.read('data.bin', 0, 10), data.slice(0, 10))
       expect(performance.now() - from).toBeGreaterThan(900)
