@@ -18,8 +18,8 @@ const fetchFormats = (address: string) => (): Promise<typeof import('./formats.t
 serve({
   async load(options, events, signal) {
     if (engine) throw new GlmError('request_invalid', 'This worker holds a model already; start another one.')
-    engine = await load(options, events, signal)
     tools = options.tools
+    engine = await load(options, events, signal)
     // The model is usable; what tuning finds serves from the next answer on. A failure costs speed only.
     const loaded = engine
     if (!loaded.gpu.info.software)
@@ -54,7 +54,7 @@ async function load(options: WireLoad, events: LoadEvents, signal: AbortSignal):
   const { weights, model, formats: address, ...rest } = options
   const { id, licence, notice } = model
   const about = { ...(id ? { id } : {}), ...(licence ? { licence } : {}), ...(notice ? { notice } : {}) }
-  const common = { ...rest, ...about, gpu: navigator.gpu, signal }
+  const common = { ...rest, ...about, gpu: navigator.gpu, tuning: fetchTools, signal }
   if (model.embedded && weights !== 'auto') {
     const { name, files } = model.embedded
     const onProgress = (progress: Omit<Progress, 'cached'>) => events.onProgress({ ...progress, cached: 0 })
@@ -71,6 +71,7 @@ async function load(options: WireLoad, events: LoadEvents, signal: AbortSignal):
       ...(choice ? { choice } : {}),
       weights,
       formats,
+      admit: opened.admit,
       load: Engine.load,
       read: readModel,
       onProgress: opened.progress,
@@ -94,5 +95,5 @@ async function plan(options: WirePlan, signal: AbortSignal): Promise<ModelPlan> 
   const { binding, buffer } = gpu.limits
   const gigabytes = (navigator as { deviceMemory?: number }).deviceMemory
   const machine = { binding, buffer, software: gpu.info.software, ...(gigabytes ? { memory: gigabytes * 2 ** 30 } : {}) }
-  return { ...planModel(options.model.id ?? source.name, files, options, machine), ...(choice ? { choice } : {}) }
+  return { ...planModel(options.model.id ?? options.model.name ?? source.name, files, options, machine), ...(choice ? { choice } : {}) }
 }

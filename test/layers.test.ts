@@ -11,7 +11,7 @@ const rooms: Record<string, string[]> = {
   index: ['api', 'media', 'model', 'weights'],
   api: ['media', 'model', 'weights'],
   worker: ['tools', 'formats', 'engine', 'text', 'media', 'model', 'weights', 'kernels', 'gpu'],
-  tools: ['engine'],
+  tools: ['engine', 'gpu'],
   formats: ['engine', 'weights'],
   cli: ['tools', 'formats', 'engine', 'text', 'media', 'model', 'weights', 'kernels', 'gpu'],
   engine: ['text', 'media', 'model', 'weights', 'kernels', 'gpu'],
@@ -29,6 +29,8 @@ const exceptions: { from: RegExp; to: RegExp; typesOnly: boolean; why: string }[
   { from: /^/, to: /^api\/(types|plan)$/, typesOnly: true, why: 'the words of the public surface are spoken everywhere' },
   { from: /^(index|api)/, to: /^engine/, typesOnly: true, why: 'the page knows what the worker says, not how' },
   { from: /^worker$/, to: /^api\/channel$/, typesOnly: false, why: 'a wire has two ends' },
+  { from: /^engine\/place$/, to: /^api\/channel$/, typesOnly: true, why: 'what crosses the wire names a place' },
+  { from: /^api\/cache$/, to: /^formats$/, typesOnly: false, why: 'fetched by its address' },
 ]
 
 /** Node is known where files and Dawn are: nowhere on the way from index.ts or worker.ts. */

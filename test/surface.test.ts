@@ -5,7 +5,7 @@ import * as surface from '../src/index.ts'
 
 it('exports exactly this', () => {
   expect(Object.keys(surface).sort()).toEqual(['GlmError', 'cache', 'catalog', 'errorCodes', 'fromDrop', 'gpuInfo', 'loadGlm', 'planModel'])
-  expect(Object.keys(surface.cache).sort()).toEqual(['delete', 'list', 'persist', 'size'])
+  expect(Object.keys(surface.cache).sort()).toEqual(['delete', 'export', 'import', 'list', 'persist', 'repair', 'size'])
 })
 
 it('every error code is thrown somewhere in the sources', async () => {

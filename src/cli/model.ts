@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Engine, type EngineOptions } from '../engine/engine.ts'
 import { asGlmError, GlmError } from '../errors.ts'
 import * as reading from '../formats.ts'
+import * as tuned from '../gpu/tuned.ts'
 import { catalog } from '../model/catalog.ts'
 import { narrow } from '../weights/choose.ts'
 import { folderSource } from '../weights/folder.ts'
@@ -101,8 +102,9 @@ function readOnce(source: Source): Source {
   }
 }
 
-/** What reads GGUFs and quantised folders: a page fetches it, here it is at hand. */
+/** What a page fetches when it is wanted: here it is at hand. */
 export const formats = async () => reading
+const tuning = async () => tuned
 
 /** Loads a model on this machine's GPU, and says on stderr what it became. */
 export async function openEngine(
@@ -113,7 +115,15 @@ export async function openEngine(
   const { terminal, signal } = setting
   const began = performance.now()
   const gpu = await findGpu()
-  const engine = await Engine.load({ ...options, gpu, source, formats, signal, onProgress: (progress) => terminal.progress(progress) })
+  const engine = await Engine.load({
+    ...options,
+    gpu,
+    source,
+    formats,
+    tuning,
+    signal,
+    onProgress: (progress) => terminal.progress(progress),
+  })
   const milliseconds = performance.now() - began
   const { id, weights, bytes, adapter } = engine.info
   const slow = adapter.software ? ', a software adapter: right, but slow' : ''

@@ -20,7 +20,7 @@ import type { Part } from './parts.ts'
 import { checkRequest, type GenerationRequest, maxTokensOf, samplingOf, stopStringsOf } from './request.ts'
 import { Runner } from './runner.ts'
 import { Scheduler } from './scheduler.ts'
-import { type TuneRequest, Variants } from './variants.ts'
+import { type TunedTools, type TuneRequest, Variants } from './variants.ts'
 
 export interface EngineOptions extends GpuOptions {
   gpu: GPU | undefined
@@ -35,6 +35,8 @@ export interface EngineOptions extends GpuOptions {
   /** Positions of the KV pool. */
   context?: number
   kv?: KvFormat
+  /** Sees what the headers say before a weight is read, and may refuse it. */
+  admit?: ((files: ModelFiles) => Promise<void>) | undefined
   signal?: AbortSignal
   onProgress?: (progress: Pick<Progress, 'phase' | 'loaded' | 'total'>) => void
   /** Keys and values in f32, and no variant that rounds activations. */
@@ -47,6 +49,8 @@ export interface EngineOptions extends GpuOptions {
   choose?: Partial<Choices>
   /** What the tuner measured is kept here. Default: IndexedDB, in Node the process. */
   tuned?: TunedStore
+  /** What reads it (gpu/tuned.ts). Absent: nothing is tuned. */
+  tuning?: (() => Promise<TunedTools>) | undefined
   /** One token per submit and one submit in flight, to see what more of them bring. */
   serial?: boolean
   /** Milliseconds; tests inject a slow one. */
@@ -130,6 +134,7 @@ export class Engine {
     const buffers = new Buffers(gpu)
     try {
       const files = await readModel(options.source, options)
+      await options.admit?.(files)
       const pipelines = new Pipelines(gpu)
       const lost = gpu.lost.then((error) => Promise.reject(error))
       lost.catch(() => {})
@@ -292,7 +297,14 @@ async function assemble(options: Assembly): Promise<Engine> {
   )
   const shape = shapeFor(gpu, files, pages)
   const rounding = !options.exact && (options.dot8 ?? parameterCount(files) >= roundingFrom)
-  const choices = await Variants.open({ gpu, rounding, ordered: isOrdered(weights), choose: options.choose, store: options.tuned })
+  const choices = await Variants.open({
+    gpu,
+    rounding,
+    ordered: isOrdered(weights),
+    choose: options.choose,
+    tuned: options.tuning,
+    store: options.tuned,
+  })
   const decoder = new Decoder({ config, weights, gpu, buffers, pipelines, kv, choices, pages, shape })
   const kvBytes = config.layers * pages * pageBytes(config, kv)
   const pacer = new Pacer({

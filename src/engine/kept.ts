@@ -1,34 +1,18 @@
-// Keeps the packed form of a model that is not quantised: its matrices are written to the cache while they are on the GPU, and the next load reads
-// them from there. What a load that was cut off had written is not downloaded again. Part of the lazy bundle.
-import type { WeightsFormat } from '../api/types.ts'
+// Loads a model and keeps what it becomes: one that is not quantised in our packed form, made of it while loading; any other as it is. Part of the
+// lazy bundle.
 import { GlmError } from '../errors.ts'
-import { type Matrix, scaled } from '../kernels/matrix.ts'
+import { scaled } from '../kernels/matrix.ts'
 import { codingOf } from '../model/codings.ts'
-import type { Config } from '../model/config.ts'
-import { planEmbedding, planHead, planLayer } from '../model/layout.ts'
+import { planEmbedding } from '../model/layout.ts'
 import type { CachedSource } from '../weights/cache.ts'
-import { type CacheWriter, cacheWriter, type FileWriter, keptSource, type WriterOptions } from '../weights/keep.ts'
-import type { MatrixPlan } from '../weights/load.ts'
-import { manifestFile, type PackedManifest, packedConvert, packedEntries, packedSettings, partsOf } from '../weights/packed.ts'
-import { type PackedPlan, type PlacedPart, planPacked, type Shard, type ShardOptions } from '../weights/shards.ts'
-import type { Source } from '../weights/source.ts'
-import {
-  asManifest,
-  defaultPieceBytes,
-  deleteFromCache,
-  indexedStore,
-  type PieceStore,
-  pieceKey,
-  readPiece,
-  rowKey,
-} from '../weights/store.ts'
-import type { Checkpoint, TensorEntry } from '../weights/tensor.ts'
-import { type Field, unlay } from '../weights/unlay.ts'
-import { decodeVector } from '../weights/vector.ts'
+import { keptSource, type WriterOptions } from '../weights/keep.ts'
+import type { LoaderOptions } from '../weights/load.ts'
+import type { ShardOptions } from '../weights/shards.ts'
+import { readJson, type Source } from '../weights/source.ts'
+import { asManifest, deleteFromCache, indexedStore, type PieceStore, rowKey } from '../weights/store.ts'
 import { type ModelFiles, readModel } from './checkpoint.ts'
 import type { Engine, EngineOptions } from './engine.ts'
-import { vectorInPlace } from './packer.ts'
-import { jsonFile, ownLayout, type PackItem, packItems, type SideFile, sideFiles } from './packing.ts'
+import { PackedLoad, PieceLost } from './packed_load.ts'
 
 export interface KeepingOptions extends WriterOptions, ShardOptions {
   /** `Engine.load`: this file is fetched alone, without an engine. */
@@ -38,42 +22,45 @@ export interface KeepingOptions extends WriterOptions, ShardOptions {
   onWarning?: ((warning: GlmError) => void) | undefined
 }
 
+type CodedFormat = 'q4' | 'q8'
+
 /** The row that holds what a model was made into. */
-export const keptName = (name: string, format: 'q4' | 'q8'): string => `${name} as ${format}`
+export const keptName = (name: string, format: CodedFormat): string => `${name} as ${format}`
 
-/** Files of a kept tensor stand beside the source's, which may have the same names. */
-const prefix = 'packed/'
-
-/** Loads models, and keeps what they become: `load` has the shape of Engine.load. */
+/** `load` has the shape of Engine.load, and takes a source that keeps nothing. Then `finish`, or `close`. */
 export class Keeping {
   readonly #options: KeepingOptions
   #cached: CachedSource | undefined
-  #packing: Packing | undefined
+  #packing: PackedLoad | undefined
 
   constructor(options: KeepingOptions) {
     this.#options = options
   }
 
-  async load(options: EngineOptions): Promise<Engine> {
-    const format = options.weights === 'q8' ? 'q8' : 'q4'
-    const coded = options.weights === undefined || options.weights === 'file' || options.weights === format
-    if (coded && (await this.#isKept(options.source, format))) {
-      try {
-        return await this.#read(options, keptSource(keptName(options.source.name, format)))
-      } catch (error) {
-        if (!isLost(error)) throw error
-        await this.#drop(options.source, format)
-      }
-    }
+  readonly load = async (options: EngineOptions): Promise<Engine> => {
+    const { weights = 'file' } = options
+    const format: CodedFormat | undefined = weights === 'file' ? 'q4' : weights === 'q4' || weights === 'q8' ? weights : undefined
     const source = remembering(options.source)
-    const files = coded ? await readModel(source, options) : undefined
-    if (!files || !this.#store || !isPackable(files, options.weights ?? 'file')) return this.#read(options, source)
+    const store = this.#options.store ?? indexedStore()
+    if (!format || !store) return this.#asItIs(options, source)
+    const name = keptName(source.name, format)
+    const row = asManifest(await store.get(rowKey(name)).catch(() => undefined))
+    if (row && (row.revision ?? source.revision) !== (source.revision ?? row.revision)) await this.#drop(name, store)
+    else if (row?.complete) {
+      const engine = await this.#kept(options, name, store)
+      if (engine) return engine
+    }
+    const files = (await mayBePlain(source, options.signal)) ? await readModel(source, options) : undefined
+    if (!files || !isPlain(files, weights)) return this.#asItIs(options, source)
+    const pack = () => this.#pack(options, source, files, { ...this.#options, name, format, store })
     try {
-      return await this.#pack(options, source, files, format)
+      return await pack()
     } catch (error) {
-      if (error instanceof GlmError && (error.code === 'weights_invalid' || error.code === 'file_invalid')) await this.#drop(source, format)
-      if (!(error instanceof GlmError && error.cause === lost)) throw error
-      return this.#pack(options, source, files, format)
+      const { code } = error as GlmError
+      // What holds NaN, or is of a file that changed, is not gone on with.
+      if (code === 'weights_invalid' || code === 'file_invalid') await this.#drop(name, store)
+      if (error instanceof PieceLost) return pack()
+      throw error
     }
   }
 
@@ -83,242 +70,118 @@ export class Keeping {
     await this.#cached?.finish(signal)
   }
 
-  close(): void {
-    void this.#packing?.close()
+  async close(): Promise<void> {
     this.#cached?.close?.()
-    this.#packing = undefined
+    await this.#packing?.close()
     this.#cached = undefined
+    this.#packing = undefined
   }
 
-  get #store(): PieceStore | undefined {
-    return this.#options.store ?? indexedStore()
-  }
-
-  async #isKept(source: Source, format: 'q4' | 'q8'): Promise<boolean> {
-    const row = asManifest(await this.#store?.get(rowKey(keptName(source.name, format))).catch(() => undefined))
-    if (!row?.complete) return false
-    if (row.revision === undefined || source.revision === undefined || row.revision === source.revision) return true
-    await this.#drop(source, format)
-    return false
-  }
-
-  async #drop(source: Source, format: 'q4' | 'q8'): Promise<void> {
-    await deleteFromCache(keptName(source.name, format), this.#store).catch(() => {})
-  }
-
-  async #read(options: EngineOptions, source: Source): Promise<Engine> {
-    this.close()
+  async #asItIs(options: EngineOptions, source: Source): Promise<Engine> {
+    await this.close()
     this.#cached = await this.#options.through(source, true)
     return this.#options.load({ ...options, source: this.#cached })
   }
 
-  async #pack(options: EngineOptions, source: Source, files: ModelFiles, format: 'q4' | 'q8'): Promise<Engine> {
-    this.close()
+  /** Nothing where pieces were lost: then the source is read again. */
+  async #kept(options: EngineOptions, name: string, store: PieceStore): Promise<Engine | undefined> {
+    try {
+      return await this.#asItIs({ ...options, id: options.id ?? options.source.name }, keptSource(name))
+    } catch (error) {
+      const { code } = error as GlmError
+      if (code !== 'file_missing' && code !== 'file_invalid' && code !== 'file_truncated' && code !== 'tensor_invalid') throw error
+      await this.#drop(name, store)
+      return undefined
+    }
+  }
+
+  async #pack(
+    options: EngineOptions,
+    source: Source,
+    files: ModelFiles,
+    own: KeepingOptions & { name: string; format: CodedFormat; store: PieceStore },
+  ) {
+    await this.close()
     const cached = await this.#options.through(source, false)
     this.#cached = cached
-    const own = { ...this.#options, store: this.#store! }
-    const packing = await Packing.open(cached, files, format, own).catch((error) => this.#warn(error))
-    if (!packing) return this.#options.load({ ...options, source: cached })
+    let packing: PackedLoad | undefined
+    try {
+      packing = await PackedLoad.open(cached, files, own)
+    } catch (error) {
+      if (!(error instanceof GlmError && error.code === 'quota_exceeded')) throw error
+      this.#options.onWarning?.(error)
+      return this.#options.load({ ...options, source: cached })
+    }
+    // Another tab was first.
+    if (!packing) return (await this.#kept(options, own.name, own.store)) ?? this.#asItIs(options, source)
     this.#packing = packing
-    const merged: EngineOptions & Pick<Packing, 'onMatrix'> = {
+    const merged: EngineOptions & Pick<LoaderOptions, 'onMatrix'> = {
       ...options,
-      // The files are read already, and some of them anew: the engine gets them as it would those of a GGUF.
-      source: { ...packing.source, entry: 'packed.gguf' },
-      formats: async () => ({ readGguf: async () => packing.files, readForeign: async () => packing.files }),
       id: options.id ?? source.name,
       onMatrix: packing.onMatrix,
+      ...read(packing, options),
     }
     return this.#options.load(merged)
   }
 
-  #warn(error: unknown): undefined {
-    if (!(error instanceof GlmError && error.code === 'quota_exceeded')) throw error
-    this.#options.onWarning?.(error)
+  async #drop(name: string, store: PieceStore): Promise<void> {
+    await this.close()
+    await deleteFromCache(name, store).catch(() => {})
   }
 }
 
-/** Plain numbers only, and codes asked for all of them. */
-function isPackable({ config, checkpoint }: ModelFiles, weights: WeightsFormat): boolean {
+/** The files are read already, and some of them anew: an engine gets them as it would those of a GGUF. */
+function read({ source, files }: PackedLoad, { formats }: EngineOptions): Pick<EngineOptions, 'source' | 'formats'> {
+  const given = async () => files
+  return {
+    source: { ...source, entry: 'packed.gguf' },
+    formats: async () => ({ ...(await formats!()), readGguf: given, readForeign: given }),
+  }
+}
+
+/** Told without reading much: a GGUF by its name, a folder by its config. */
+async function mayBePlain(source: Source, signal: AbortSignal | undefined): Promise<boolean> {
+  if (source.entry) return /\b(bf16|f16|fp16|f32)\b/i.test(source.entry)
+  const config = (await readJson(source, 'config.json', signal)) as Record<string, unknown> | null
+  return config?.quantization_config == null
+}
+
+/** Plain numbers only, and codes are asked for. */
+function isPlain({ config, checkpoint }: ModelFiles, weights: NonNullable<EngineOptions['weights']>): boolean {
   if ([...checkpoint.tensors.values()].some(({ blocks }) => blocks)) return false
   return scaled(codingOf(planEmbedding(config), checkpoint, weights).format)
 }
 
-/** Marks that a piece which the row names was not there. */
-const lost = new Error('A kept piece was lost.')
-const isLost = (error: unknown): boolean =>
-  error instanceof GlmError &&
-  ['file_missing', 'file_invalid', 'file_truncated', 'tensor_invalid', 'config_unsupported'].includes(error.code)
-
-/** One load while it is packed. */
-class Packing {
-  readonly files: ModelFiles
-  readonly source: Source
-  readonly onMatrix: (plan: MatrixPlan, matrix: Matrix) => Promise<void>
-  readonly #writer: CacheWriter
-  readonly #items: PackItem[]
-  readonly #shards: KeptShard[]
-  readonly #original: ModelFiles
-  readonly #reader: Source
-  readonly #options: KeepingOptions
-  /** Vectors as the loader read them. */
-  readonly #vectors = new Map<string, Uint8Array<ArrayBuffer> | undefined>()
-  #device: GPUDevice | undefined
-  #stopped = false
-
-  static async open(
-    source: Source,
-    files: ModelFiles,
-    format: 'q4' | 'q8',
-    options: KeepingOptions & { store: PieceStore },
-  ): Promise<Packing> {
-    const { revision } = source
-    const name = keptName(source.name, format)
-    const origin = { source: source.name, ...(revision ? { revision } : {}), ...options.origin }
-    const writer = await cacheWriter(name, { ...options, origin })
-    try {
-      const items = packItems(files.config, files.checkpoint, { weights: format })
-      const plan = planPacked(
-        items.map(({ name, packed }) => [name, packed]),
-        options,
-      )
-      const shards = []
-      for (const shard of plan.shards) shards.push(new KeptShard(shard, await writer.open(shard.file, shard.bytes)))
-      if (plan.index) await putWhole(writer, jsonFile('model.safetensors.index.json', plan.index))
-      return new Packing(source, files, writer, items, plan, shards, { ...options, store: options.store }, name)
-    } catch (error) {
-      await writer.close().catch(() => {})
-      throw error
-    }
-  }
-
-  private constructor(
-    source: Source,
-    files: ModelFiles,
-    writer: CacheWriter,
-    items: PackItem[],
-    plan: PackedPlan,
-    shards: KeptShard[],
-    options: KeepingOptions & { store: PieceStore },
-    name: string,
-  ) {
-    this.#writer = writer
-    this.#items = items
-    this.#shards = shards
-    this.#original = files
-    this.#options = options
-    this.#reader = source
-    for (const { name, vector } of items) {
-      const entry = vector && files.checkpoint.tensors.get(name)
-      if (entry) this.#vectors.set(keyOf(entry), undefined)
-    }
-    const checkpoint = merged(files, items, shards)
-    this.files = { ...files, checkpoint }
-    this.source = this.#merged(source, plan, options, name)
-    this.onMatrix = (plan, matrix) => this.#keep(plan, matrix)
-  }
-
-  /** What is kept already comes from the cache, the rest from the source. */
-  #merged(
-    source: Source,
-    { shards }: PackedPlan,
-    { store, pieceBytes = defaultPieceBytes }: KeepingOptions & { store: PieceStore },
-    name: string,
-  ) {
-    const sizes = new Map(shards.map(({ file, bytes }) => [file, bytes]))
-    const merged: Source = {
-      name: source.name,
-      size: (path, signal) => source.size(path, signal),
-      announce: (ranges) => source.announce?.(ranges.filter(({ file }) => !file.startsWith(prefix))),
-      read: async (path, start, end, signal) => {
-        if (path.startsWith(prefix)) {
-          const file = path.slice(prefix.length)
-          return readPieces(store, name, file, sizes.get(file)!, pieceBytes, start, end)
+/** Small files are read here first, and again by the engine: they come over the network once. */
+function remembering(source: Source): Source {
+  const sizes = new Map<string, Promise<number>>()
+  const files = new Map<string, Promise<Uint8Array<ArrayBuffer>>>()
+  const isSmall = (path: string) => !/\.(safetensors|gguf)$/i.test(path)
+  const size: Source['size'] = (path, signal) => held(sizes, path, () => source.size(path, signal))
+  const whole = (path: string, signal?: AbortSignal) =>
+    held(files, path, async () => source.read(path, 0, await size(path, signal), signal))
+  const read: Source['read'] = async (path, start, end, signal) =>
+    isSmall(path) ? (await whole(path, signal)).slice(start, end) : source.read(path, start, end, signal)
+  const { stream } = source
+  return {
+    ...source,
+    size,
+    read,
+    ...(stream
+      ? {
+          async *stream(path, start, end, signal) {
+            if (isSmall(path)) yield await read(path, start, end, signal)
+            else yield* stream(path, start, end, signal)
+          },
         }
-        const bytes = await source.read(path, start, end, signal)
-        const key = keyOf({ file: path, start, end })
-        if (this.#vectors.has(key)) this.#vectors.set(key, bytes)
-        return bytes
-      },
-    }
-    return merged
+      : {}),
   }
+}
 
-  async #keep(plan: MatrixPlan, matrix: Matrix): Promise<void> {
-    const own = ownPlan(this.#original.config, plan)
-    const names = new Set(own.pieces.map(({ tensor }) => tensor))
-    await this.#guarded(async () => {
-      for (const shard of this.#shards) {
-        for (const part of shard.parts) if (names.has(part.tensor)) await this.#part(shard, part, own, matrix)
-      }
-    })
-  }
-
-  async #part(shard: KeptShard, part: PlacedPart, own: MatrixPlan, matrix: Matrix): Promise<void> {
-    if (shard.has(part)) return
-    let at = part.start
-    for (const { tensor, from, rows, offset, step } of own.pieces) {
-      const first = Math.max(part.row, from)
-      const last = Math.min(part.row + part.rows, from + rows)
-      if (tensor !== part.tensor || first >= last) continue
-      await unlay(this.#deviceOf(matrix), matrix, { offset, step }, first - from, last - first, part.part as Field, async (bytes) => {
-        await shard.put(at, bytes)
-        at += bytes.length
-      })
-    }
-  }
-
-  /** Writes what stands beside the matrices, and the manifest last. */
-  async finish(signal?: AbortSignal): Promise<void> {
-    const { config, checkpoint } = this.#original
-    await this.#guarded(async () => {
-      const vectors = new Map(this.#items.flatMap(({ name, vector }) => (vector ? [[name, vector] as const] : [])))
-      for (const shard of this.#shards) {
-        for (const part of shard.parts) {
-          const vector = vectors.get(part.tensor)
-          if (!vector || shard.has(part)) continue
-          const entry = checkpoint.tensors.get(part.tensor)!
-          const bytes = this.#vectors.get(keyOf(entry)) ?? (await this.#reader.read(entry.file, entry.start, entry.end, signal))
-          await shard.put(part.start, new Uint8Array(vectorInPlace(decodeVector(entry, bytes), vector.moves).buffer))
-        }
-        await shard.close()
-      }
-      for (const file of await sideFiles(this.#reader, this.#original, signal)) await putWhole(this.#writer, file)
-      await putWhole(this.#writer, jsonFile(manifestFile, this.#manifest()))
-      await this.#writer.finish()
-    })
-    void config
-  }
-
-  #manifest(): PackedManifest {
-    const { name, revision, sha256 } = this.#reader
-    const files = new Set([...this.#original.checkpoint.tensors.values()].map(({ file }) => file))
-    const hash = files.size === 1 ? sha256?.([...files][0]!) : undefined
-    return {
-      version: packedSettings.version,
-      source: { name, ...(revision ? { revision } : {}), ...(hash ? { sha256: hash } : {}) },
-      ...(this.#options.origin?.licence ? { licence: this.#options.origin.licence } : {}),
-      shards: this.#shards.map(({ file, bytes }) => ({ file, bytes })),
-      tensors: Object.fromEntries(this.#items.map(({ name, packed }) => [name, packed])),
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.#writer.close().catch(() => {})
-  }
-
-  #deviceOf(_matrix: Matrix): GPUDevice {
-    return this.#device!
-  }
-
-  /** A cache that is full costs the next load its speed, not this one its end. */
-  async #guarded(work: () => Promise<void>): Promise<void> {
-    if (this.#stopped) return
-    try {
-      await work()
-    } catch (error) {
-      if (!(error instanceof GlmError && error.code === 'quota_exceeded')) throw error
-      this.#stopped = true
-      this.#options.onWarning?.(error)
-    }
-  }
+/** What failed is tried again when it is wanted again. */
+function held<T>(known: Map<string, Promise<T>>, key: string, get: () => Promise<T>): Promise<T> {
+  const own = known.get(key) ?? get()
+  known.set(key, own)
+  own.catch(() => known.delete(key))
+  return own
 }

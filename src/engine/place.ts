@@ -11,15 +11,19 @@ import { keptSource } from '../weights/keep.ts'
 import { type Opened, openFiles, openHub } from '../weights/open.ts'
 import { placeOf } from '../weights/place.ts'
 import { checkPublished } from '../weights/published.ts'
+import { checkRoom } from '../weights/room.ts'
 import type { Source } from '../weights/source.ts'
 import { Speed } from '../weights/speed.ts'
 import { listCache } from '../weights/store.ts'
+import type { ModelFiles } from './checkpoint.ts'
 
 /** A model's files while it loads. */
 export interface OpenedModel {
   source: Source
   /** Where several models lay in one place. */
   choice?: ModelChoice
+  /** Throws `quota_exceeded` where what is to be kept has no room. */
+  admit(files: Pick<ModelFiles, 'checkpoint'>): Promise<void>
   /** Adds what came over the network and from the cache. */
   progress(progress: Pick<Progress, 'phase' | 'loaded' | 'total'>): void
   /** Writes down what was kept. */
@@ -37,7 +41,9 @@ export async function openModel(
 ): Promise<OpenedModel> {
   const { source: origin, choice } = await locate(model, options, signal)
   const told = createTeller(events.onProgress)
-  if (origin.local || model.embedded) return { source: origin, ...told, finish: async () => {}, close: () => origin.close?.() }
+  const admitted = async () => {}
+  if (origin.local || model.embedded)
+    return { source: origin, ...told, admit: admitted, finish: async () => {}, close: () => origin.close?.() }
   const { revision } = origin
   const source = await cachedSource(origin, {
     keep: options.cache !== 'none',
@@ -52,6 +58,7 @@ export async function openModel(
     source,
     ...(choice ? { choice } : {}),
     progress: told.progress,
+    admit: options.cache === 'none' ? admitted : ({ checkpoint }) => checkRoom(origin.name, checkpoint.bytes),
     finish: (signal) => source.finish(signal),
     close: () => source.close?.(),
   }

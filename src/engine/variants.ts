@@ -1,6 +1,6 @@
 // The kernel variants in use: what the tuner kept from earlier loads, else what is known of the adapter; and what it finds while nobody asks.
 import type { Gpu } from '../gpu/device.ts'
-import { readTuned, type TunedStore, tunedKey, tunedStore } from '../gpu/tuned.ts'
+import type { TunedStore } from '../gpu/tuned.ts'
 import { kernelSources } from '../kernels/files.ts'
 import type { Matrix } from '../kernels/matrix.ts'
 import {
@@ -24,8 +24,13 @@ export interface VariantsOptions {
   ordered?: boolean
   /** Variants that a test wants to see. */
   choose?: Partial<Choices> | undefined
+  /** Reads what was kept; wanted on GPUs alone. Absent: nothing is kept. */
+  tuned?: (() => Promise<TunedTools>) | undefined
   store?: TunedStore | undefined
 }
+
+/** Of gpu/tuned.ts, which a chat on a CPU does without. */
+export type TunedTools = Pick<typeof import('../gpu/tuned.ts'), 'readTuned' | 'tunedKey' | 'tunedStore'>
 
 export interface TuneRequest {
   /** From tools.ts, which a chat does without. */
@@ -38,25 +43,24 @@ export interface TuneRequest {
 export class Variants implements Choices {
   readonly fused: boolean
   readonly #options: VariantsOptions
-  readonly #store: TunedStore
-  readonly #key: string
+  /** Where what is measured is kept, and under which name. */
+  #kept: { store: TunedStore; key: string } | undefined
   readonly #won = new Map<string, Choice>()
 
-  private constructor(options: VariantsOptions, store: TunedStore, key: string) {
+  private constructor(options: VariantsOptions) {
     this.#options = options
-    this.#store = store
-    this.#key = key
     this.fused = options.choose?.fused ?? !options.ordered
   }
 
   static async open(options: VariantsOptions): Promise<Variants> {
-    const store = options.store ?? tunedStore()
-    const key = `${await tunedKey(options.gpu, kernelSources)}${options.rounding ? '|rounding' : ''}`
-    const variants = new Variants(options, store, key)
-    if (!options.gpu.info.software) {
-      const { tasks } = await readTuned(store, key)
-      variants.#adopt(Object.fromEntries(Object.entries(tasks).map(([shape, { best }]) => [shape, best])))
-    }
+    const variants = new Variants(options)
+    const { gpu, rounding, tuned, store } = options
+    if (gpu.info.software || !tuned) return variants
+    const { readTuned, tunedKey, tunedStore } = await tuned()
+    const kept = { store: store ?? tunedStore(), key: `${await tunedKey(gpu, kernelSources)}${rounding ? '|rounding' : ''}` }
+    variants.#kept = kept
+    const { tasks } = await readTuned(kept.store, kept.key)
+    variants.#adopt(Object.fromEntries(Object.entries(tasks).map(([shape, { best }]) => [shape, best])))
     return variants
   }
 
@@ -79,7 +83,8 @@ export class Variants implements Choices {
   /** Measures for `budget` milliseconds at most, between generations; true when a better variant is to be used from now on. */
   async tune(weights: Weights, { by, ...options }: TuneRequest): Promise<boolean> {
     const { gpu, rounding } = this.#options
-    const won = await by({ gpu, weights, choices: this, rounding }, { ...options, store: this.#store, key: this.#key })
+    if (!this.#kept) return false
+    const won = await by({ gpu, weights, choices: this, rounding }, { ...options, ...this.#kept })
     this.#adopt(won)
     return Object.keys(won).length > 0
   }

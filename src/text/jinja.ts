@@ -46,7 +46,7 @@ function globals(run: Run): [string, Callable][] {
     [
       'strftime_now',
       ([format]) => {
-        run.spend(1000) // names of days come from tables that are slow to ask
+        run.spend(10_000) // names of days come from tables that are slow to ask
         return strftime(new Date(), run.taint.restore(str(format, run)))
       },
     ],

@@ -16,7 +16,12 @@ function repr(value: Value, run: Run): string {
   if (typeof value === 'boolean') return value ? 'True' : 'False'
   if (typeof value === 'number' || value instanceof Float) return String(value)
   if (typeof value === 'string') return quoted(value, run)
-  const inner = (item: Value) => repr(item, run)
+  // What stands deep is copied again for every list around it.
+  const inner = (item: Value) => {
+    const text = repr(item, run)
+    run.spend(text.length / 64)
+    return text
+  }
   if (value instanceof Tuple) return `(${Array.from(value, inner).join(', ')}${value.length === 1 ? ',' : ''})`
   if (Array.isArray(value)) return `[${value.map(inner).join(', ')}]`
   if (!(value instanceof Dict)) throw new Error('a function or namespace cannot be printed')
@@ -54,7 +59,7 @@ export function json(value: Value, [ascii, indent, separators, sortKeys]: Value[
     const pad = (level: number) => (width === undefined ? '' : `\n${' '.repeat(width * level)}`)
     const wrap = (open: string, items: string[], close: string) => {
       if (!items.length) return open + close
-      run.spend((items.length * pad(depth + 1).length) / 64)
+      run.spend(items.reduce((sum, one) => sum + one.length, items.length * pad(depth + 1).length) / 64)
       return open + pad(depth + 1) + items.join(comma + pad(depth + 1)) + pad(depth) + close
     }
     const inner = (one: Value) => write(one, depth + 1)

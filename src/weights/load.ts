@@ -57,7 +57,7 @@ export interface LoaderOptions {
   /** Bytes of a file turned into weights so far. */
   onBytes?: (bytes: number) => void
   /** Told when a whole matrix is on the GPU, before the next one is read. */
-  onMatrix?: (plan: MatrixPlan, matrix: Matrix) => Promise<void>
+  onMatrix?: (plan: MatrixPlan, matrix: Matrix, device: GPUDevice) => Promise<void>
 }
 
 /** Bytes of a window at once: a CPU adapter would hold a larger dispatch for seconds. */
@@ -139,7 +139,7 @@ export class Loader {
       const jobs = this.#chunks(plan, matrix).map(
         (chunk): Job => ({ ranges: chunk.ranges, run: (bytes) => this.#encode(chunk, bytes, matrix) }),
       )
-      return onMatrix ? [...jobs, { ranges: [], run: () => onMatrix(plan, matrix) }] : jobs
+      return onMatrix ? [...jobs, { ranges: [], run: () => onMatrix(plan, matrix, gpu.device) }] : jobs
     })
     return matrix
   }

@@ -152,19 +152,6 @@ export async function cacheSize(store: PieceStore | undefined = indexedStore()):
   return (await listCache(store)).reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
-/** Asks the browser not to evict the cache; call it from a click. `false` where it declined. */
-export async function persistCache(): Promise<boolean> {
-  return (await globalThis.navigator?.storage?.persist?.()) ?? false
-}
-
-/** The cache as the public surface shows it. */
-export const cache = {
-  list: () => listCache(),
-  delete: (name: string) => deleteFromCache(name),
-  size: () => cacheSize(),
-  persist: persistCache,
-}
-
 let database: UseStore | undefined
 
 /** The store in IndexedDB, or nothing where there is none (Node). */

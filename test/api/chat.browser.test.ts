@@ -139,6 +139,7 @@ describe('a model from a server', () => {
     expect(await cache.size()).toBeGreaterThanOrEqual(kept!.bytes)
     await cache.delete(pocket)
     expect((await cache.list()).some(({ name }) => name === pocket)).toBe(false)
+    expect(typeof (await cache.persist())).toBe('boolean')
   })
 
   it('after close, calls are refused with `closed`', async () => {

@@ -6,6 +6,7 @@ import { Tuning, tuneModel } from '../../src/engine/tuning.ts'
 import { Variants } from '../../src/engine/variants.ts'
 import { dawn } from '../../src/gpu/dawn.ts'
 import type { Gpu } from '../../src/gpu/device.ts'
+import * as tuned from '../../src/gpu/tuned.ts'
 import { type Tuned, tunedKey } from '../../src/gpu/tuned.ts'
 import { kernelSources } from '../../src/kernels/files.ts'
 import { choiceId, shapeKey } from '../../src/model/choices.ts'
@@ -25,15 +26,15 @@ const keeping = (kept?: unknown) => {
   const store = {
     kept,
     get: async () => store.kept,
-    async put(tuned: Tuned) {
-      store.kept = structuredClone(tuned)
+    async put(found: Tuned) {
+      store.kept = structuredClone(found)
     },
   }
   return store
 }
 
 it('every variant of every shape passes its probe, and one that computes nothing does not', async () => {
-  const variants = await Variants.open({ gpu: hardware, rounding: true, store: keeping() })
+  const variants = await Variants.open({ tuned: async () => tuned, gpu: hardware, rounding: true, store: keeping() })
   const tuning = new Tuning(engine.gpu, engine.weights, variants, true)
   const { device } = engine.gpu
   let probes = 0
@@ -62,13 +63,18 @@ it('what was measured is kept, and is in use at the next load', async () => {
   const { head } = engine.weights
   let time = 0
   const options = { store, key: await tunedKey(hardware, kernelSources), idle: async () => {}, clock: () => (time += 30), budget: 2000 }
-  const choices = await Variants.open({ gpu: hardware, rounding: false, store })
+  const choices = await Variants.open({ tuned: async () => tuned, gpu: hardware, rounding: false, store })
   await tuneModel({ gpu: hardware, weights: engine.weights, choices, rounding: false }, options)
   expect(Object.keys((store.kept as Tuned).tasks).length).toBeGreaterThan(0)
   const kept = { key: options.key, tasks: { [shapeKey(head)]: { best: 'matmul:64:2:1', times: {} } } }
-  const next = await Variants.open({ gpu: hardware, rounding: false, store: keeping(kept) })
+  const next = await Variants.open({ tuned: async () => tuned, gpu: hardware, rounding: false, store: keeping(kept) })
   expect(choiceId(next.decode(head))).toBe('matmul:64:2:1')
   expect(next.id).not.toBe(choices.id)
-  const other = await Variants.open({ gpu: hardware, rounding: false, store: keeping({ ...kept, key: 'another adapter' }) })
+  const other = await Variants.open({
+    tuned: async () => tuned,
+    gpu: hardware,
+    rounding: false,
+    store: keeping({ ...kept, key: 'another adapter' }),
+  })
   expect(choiceId(other.decode(head))).toBe(choiceId(choices.decode(head)))
 })
