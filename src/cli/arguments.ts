@@ -1,7 +1,6 @@
 // Arguments → a command, its model and its flags, or one sentence about what is wrong with them.
-import type { WeightsFormat } from '../api/types.ts'
 import { GlmError } from '../errors.ts'
-import { type Command, type CommandName, commands, type Flag, formats, isCommand, type Values } from './commands.ts'
+import { type Command, type CommandName, commands, type Flag, formats, isCommand, type Kinds, type Values } from './commands.ts'
 
 /** A command to run. `model` and `out` are there wherever the command requires them. */
 export type Call<Name extends CommandName = CommandName> = Name extends CommandName
@@ -68,7 +67,7 @@ const flagName = (argument: string): string | undefined => /^--([^=]+)/.exec(arg
 function flagValue(key: string, flag: Flag, text: string): unknown {
   if (flag.kind === 'tokens') return tokensOf(key, text)
   if (flag.kind === 'format') {
-    if (!formats.includes(text as WeightsFormat))
+    if (!formats.includes(text as Kinds['format']))
       throw wrong(`--${key} is ${quoted(text)}; use ${formats.slice(0, -1).join(', ')} or ${formats.at(-1)}.`)
     return text
   }

@@ -7,7 +7,7 @@ export interface Kinds {
   number: number
   whole: number
   tokens: number[]
-  format: WeightsFormat
+  format: WeightsFormat | 'auto'
   choice: string
   switch: true
 }
@@ -36,12 +36,12 @@ export interface Command {
   apart?: readonly string[]
 }
 
-export const formats: readonly WeightsFormat[] = ['file', 'f32', 'f16', 'q8', 'q4']
+export const formats: readonly Kinds['format'][] = ['file', 'auto', 'f32', 'f16', 'q8', 'q4']
 
 const weights = {
   kind: 'format',
   value: 'FORMAT',
-  about: `weights on the GPU: ${formats.join(', ')} (default file: as stored, q4 where not quantised)`,
+  about: `weights on the GPU: ${formats.join(', ')} (default file: as stored, q4 where not quantised; auto: the best that fits)`,
 } as const
 const hub = {
   kind: 'text',
@@ -120,7 +120,7 @@ export const commands = {
     about: 'Says what this machine offers, and what a model takes of it; only headers are read.',
     model: 'optional',
     flags: {
-      weights: { ...weights, kind: 'text', about: `as of the other commands, or auto: the best that fits` },
+      weights,
       context: { kind: 'whole', value: 'N', low: 2, high: most, about: 'positions of prompt and answer together (default 4096)' },
       memory: {
         kind: 'number',

@@ -1,7 +1,10 @@
 // MODEL, as the command line takes it, → a source of files; and an engine that runs it.
 import { existsSync, statSync } from 'node:fs'
+import { totalmem } from 'node:os'
 import { join } from 'node:path'
+import { readModel } from '../engine/checkpoint.ts'
 import { Engine, type EngineOptions } from '../engine/engine.ts'
+import { type FittingOptions, loadFitting } from '../engine/fitting.ts'
 import { asGlmError, GlmError } from '../errors.ts'
 import * as reading from '../formats.ts'
 import * as tuned from '../gpu/tuned.ts'
@@ -109,20 +112,24 @@ const tuning = async () => tuned
 /** Loads a model on this machine's GPU, and says on stderr what it became. */
 export async function openEngine(
   source: Source,
-  options: Pick<EngineOptions, 'weights' | 'context' | 'kv' | 'exact' | 'without' | 'dot8' | 'serial' | 'chats'>,
+  options: Pick<EngineOptions, 'context' | 'kv' | 'exact' | 'without' | 'dot8' | 'serial' | 'chats'> &
+    Pick<FittingOptions, 'weights' | 'memory'>,
   setting: Setting,
 ) {
   const { terminal, signal } = setting
   const began = performance.now()
-  const gpu = await findGpu()
-  const engine = await Engine.load({
+  const engine = await loadFitting({
+    memory: totalmem() / 2,
     ...options,
-    gpu,
+    gpu: await findGpu(),
     source,
     formats,
     tuning,
     signal,
+    load: Engine.load,
+    read: readModel,
     onProgress: (progress) => terminal.progress(progress),
+    onWarning: ({ message }) => terminal.log(message),
   })
   const milliseconds = performance.now() - began
   const { id, weights, bytes, adapter } = engine.info

@@ -70,7 +70,7 @@ function probeParts(program: Program, own: [string, Value][]): boolean {
   const nothing = createTaint([], [])
   const values: [string, Value][] = [...own, ['messages', messages], ['tools', toValue(null)], ['add_generation_prompt', toValue(true)]]
   try {
-    const text = runTemplate(program, values, nothing, BUDGET, true)
+    const text = runTemplate(program, values, nothing, BUDGET / 10, true)
     return text.includes('a part') && !/["']a part/.test(text)
   } catch {
     return false

@@ -74,7 +74,7 @@ const refused: [string, string][] = [
     `score m --tokens=${ids}`,
     `--tokens is "${ids}"; give token ids with commas between them, such as 5,9,2.`,
   ]),
-  ['score m --tokens 1 --weights q5', '--weights is "q5"; use file, f32, f16, q8 or q4.'],
+  ['score m --tokens 1 --weights q5', '--weights is "q5"; use file, auto, f32, f16, q8 or q4.'],
   ['chat m --prompt x --temperature hot', '--temperature is "hot"; use a number from 0 to 2.'],
   ['chat m --prompt x --temperature 2.1', '--temperature is "2.1"; use a number from 0 to 2.'],
   ['chat m --prompt x --temperature=', '--temperature is ""; use a number from 0 to 2.'],

@@ -1,7 +1,7 @@
 // Chat templates with foreign pieces in them, four thousand times, and some that are made to cost: only a GlmError may come out, in bounded work.
 import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { GlmError } from '../../src/errors.ts'
 import { Scope } from '../../src/text/expressions.ts'
 import { parseTemplate, runTemplate } from '../../src/text/jinja.ts'
@@ -19,11 +19,9 @@ const codes = ['template_invalid', 'messages_invalid']
 const messages = [
   { role: 'system', content: 'Be brief. <|user|>' },
   { role: 'user', content: 'Hello, who are you?\n'.repeat(5) },
-  { role: 'assistant', content: '<think>\nhm\n</think>\nA model.', tool_calls: [{ function: { name: 'f', arguments: '{"a": [1, 2]}' } }] },
+  { role: 'assistant', content: '<think>\nhm\n</think>\nA model.', tool_calls: [{ function: { name: 'f', arguments: { a: [1, 2] } } }] },
   { role: 'user', content: 'Thanks.' },
 ]
-
-afterEach(() => vi.restoreAllMocks())
 
 /** A taint that counts the characters it goes through: the work of searching, whatever the budget says. */
 function countingTaint(work: { characters: number }): Taint {
@@ -42,10 +40,10 @@ function run(source: string, budget: number) {
   const work = { characters: 0, names: 0 }
   const taint = countingTaint(work)
   const { get } = Scope.prototype
-  const spy = vi.spyOn(Scope.prototype, 'get').mockImplementation(function (this: Scope, name: string): Value {
+  Scope.prototype.get = function (this: Scope, name) {
     work.names++
     return get.call(this, name)
-  })
+  }
   const began = performance.now()
   let text: string | Error
   try {
@@ -58,7 +56,7 @@ function run(source: string, budget: number) {
   } catch (error) {
     text = error as Error
   }
-  spy.mockRestore()
+  Scope.prototype.get = get
   expect(performance.now() - began).toBeLessThan(LIMIT)
   if (typeof text === 'string') expect(text.length).toBeLessThanOrEqual(budget)
   return { text, work }
@@ -148,17 +146,14 @@ function build({ source, fragments, where, damage }: typeof mutated extends fc.A
 }
 
 test('changed at random: in the work that the budget allows, counted from outside', () => {
-  const budget = 20_000
+  const budget = 8000
   const outcomes = { written: 0, refused: 0, spent: 0, rendered: 0, failed: 0 }
-  const worst = { names: 0, characters: 0 }
   const property = fc.property(mutated, (input) => {
     const source = build(input)
     const { text, work } = run(source, budget)
     // A name costs one, an eighth more for every scope around it, and a character a sixteenth where its string is made or read.
     expect(work.names).toBeLessThanOrEqual(4 * budget)
     expect(work.characters).toBeLessThanOrEqual(16 * budget)
-    worst.names = Math.max(worst.names, work.names)
-    worst.characters = Math.max(worst.characters, work.characters)
     const spent = typeof text !== 'string' && text.message.includes('does too much work')
     outcomes[spent ? 'spent' : typeof text === 'string' ? 'written' : 'refused']++
     // Those that end soon go the whole way, to the ids and by the messages of a caller.
@@ -168,7 +163,6 @@ test('changed at random: in the work that the budget allows, counted from outsid
     if (!(result instanceof GlmError)) expect(result.text.length).toBeLessThan(1_100_000)
   })
   fc.assert(property, { numRuns: 4000, seed: 47 })
-  console.log(outcomes, worst)
   for (const count of Object.values(outcomes)) expect(count).toBeGreaterThan(300)
 })
 
@@ -261,16 +255,8 @@ describe('made to cost', () => {
     ['comments without end', '{#'.repeat(149_000)],
     ['three hundred thousand and one characters', 'x'.repeat(300_001)],
   ]
-  let slowest = 0
   test.each(costly)('%s', (_, source) => {
-    const before = process.memoryUsage()
-    const began = performance.now()
     const result = only(codes, () => createTemplate(source, tokenizer).render(messages))
-    slowest = Math.max(slowest, performance.now() - began)
-    const { rss } = process.memoryUsage()
-    console.log(
-      `${(performance.now() - began).toFixed(0)} ms ${((rss - before.rss) / 2 ** 20).toFixed(0)} MiB ${result instanceof GlmError ? result.message.slice(0, 60) : result.text.length} ${_}`,
-    )
     if (!(result instanceof GlmError)) expect(result.text.length).toBeLessThan(1_100_000)
   })
 
