@@ -62,7 +62,8 @@ describe.each<[string, string]>([
     }
     expect(ratio).toBeLessThan(3)
     const short = all.slice(0, 3000)
-    for (const ids of [tokenizer.encode(short), tokenizer.encodePlain(short)]) expect(tokenizer.decode(ids)).toBe(short.toWellFormed())
+    for (const ids of [tokenizer.encode(short), tokenizer.encodePlain(short)])
+      expect(tokenizer.decode(ids)).toBe(new TextDecoder().decode(new TextEncoder().encode(short)))
   })
 })
 
