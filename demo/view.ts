@@ -41,8 +41,14 @@ export function compact(value: number): string {
 
 const units = ['B', 'kB', 'MB', 'GB', 'TB']
 
-export function bytes(value: number): string {
+/** `digits` behind the point where fewer than ten of a unit are told. */
+export function bytes(value: number, digits = 1): string {
   const step = value < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(value) / 3))
   const scaled = value / 1000 ** step
-  return `${number(scaled, scaled < 10 && step > 0 ? 1 : 0)} ${units[step]}`
+  return `${number(scaled, scaled < 10 && step > 0 ? digits : 0)} ${units[step]}`
+}
+
+/** Undefined where the field is empty, or holds no number. */
+export function numberIn(field: HTMLInputElement): number | undefined {
+  return Number.isNaN(field.valueAsNumber) ? undefined : field.valueAsNumber
 }

@@ -36,7 +36,8 @@ export async function doctor({ model, values }: Call<'doctor'>, setting: Setting
   const { terminal } = setting
   const memory = values.memory === undefined ? undefined : values.memory * 1e9
   const auto = values.weights === 'auto'
-  const source = model === undefined ? undefined : await sourceOf(model, setting, { hub: values.hub, ...(auto ? { memory } : {}) })
+  const source =
+    model === undefined ? undefined : await sourceOf(model, setting, { headers: true, hub: values.hub, ...(auto ? { memory } : {}) })
   const say = (sentences: string[]) => terminal.print(sentences.map((sentence) => `${sentence}\n`).join(''))
   const machine = await examine()
   const own = { total: totalmem(), free: freemem() }

@@ -1,7 +1,7 @@
 // MODEL, as the command line takes it, → a source of files; and an engine that runs it.
 import { existsSync, statSync } from 'node:fs'
 import { totalmem } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { readModel } from '../engine/checkpoint.ts'
 import { Engine, type EngineOptions } from '../engine/engine.ts'
 import { type FittingOptions, loadFitting } from '../engine/fitting.ts'
@@ -9,6 +9,7 @@ import { asGlmError, GlmError } from '../errors.ts'
 import * as reading from '../formats.ts'
 import * as tuned from '../gpu/tuned.ts'
 import { catalog } from '../model/catalog.ts'
+import { cachedSource } from '../weights/cache.ts'
 import { narrow } from '../weights/choose.ts'
 import { folderSource } from '../weights/folder.ts'
 import { httpSource } from '../weights/http.ts'
@@ -33,22 +34,26 @@ export interface Finding {
   hub?: string | undefined
   /** Of several quantisations the best that fits so many bytes; without, 4 bits. */
   memory?: number | undefined
+  /** Only headers are wanted: nothing is read ahead. */
+  headers?: boolean
 }
 
 /**
  * The files of a model: a name in the catalog, an http(s) address of a folder or a .gguf file, a folder or a .gguf file on disk, or a repository of
- * the hub; what lies on disk goes before the hub. Throws `model_unknown` for anything else. Where there were several, it says which was taken.
+ * the hub; what lies on disk goes before the hub. HF_TOKEN of the environment opens private repositories. Throws `model_unknown` for anything else. Where there were several, it says which was taken.
  */
 export async function sourceOf(
   model: string,
   setting: Setting,
-  { hub = process.env.GLM_HUB || undefined, memory }: Finding = {},
+  { hub = process.env.GLM_HUB || undefined, memory, headers: headersOnly = false }: Finding = {},
 ): Promise<Source> {
   const { terminal, signal } = setting
-  const options = { signal, ...(hub === undefined ? {} : { hub }), ...(memory === undefined ? {} : { memory }) }
+  const token = process.env.HF_TOKEN
+  const headers = token ? { headers: { authorization: `Bearer ${token}` } } : {}
+  const options = { signal, ...headers, ...(hub === undefined ? {} : { hub }), ...(memory === undefined ? {} : { memory }) }
   const tell = ({ source, chosen }: Opened) => {
     if (chosen) terminal.log(chosen.why)
-    return source
+    return source.local || headersOnly ? source : fetched(source)
   }
   const known = catalog.find(({ id }) => id === model)
   if (known) {
@@ -57,14 +62,15 @@ export async function sourceOf(
     return tell(await openHub(`${known.repository}@${known.revision}/${known.file}`, options))
   }
   const onHub = parseModelName(model, hub) !== undefined
-  if (/^https?:/i.test(model)) return onHub ? tell(await openHub(model, options)) : webSource(model)
+  if (/^https?:/i.test(model)) return onHub ? tell(await openHub(model, options)) : tell({ source: webSource(model) })
   const found = statSync(model, { throwIfNoEntry: false })
+  if (found && /\.safetensors$/i.test(model)) return folderSource(dirname(model))
   if (found?.isDirectory() || (found && /\.gguf$/i.test(model))) return tell(await narrow(folderSource(model), options))
   if (!found && onHub) return tell(await openHub(model, options).catch((error) => Promise.reject(nowhere(model, error))))
   throw new GlmError(
     'model_unknown',
     found
-      ? `"${model}" is a file, but no .gguf; give that, or the folder it lies in.`
+      ? `"${model}" is a file, but neither .gguf nor .safetensors; give that, or the folder it lies in.`
       : `"${model}" is not a folder here; give a folder, a .gguf file, an address that begins with https://, owner/name on the hub, or ${ids()}.`,
   )
 }
@@ -80,7 +86,7 @@ function nowhere(model: string, error: unknown): unknown {
 
 function webSource(model: string): Source {
   const { entry, ...place } = placeOf(model)
-  return readOnce({ ...httpSource(place), ...(entry === undefined ? {} : { entry }) })
+  return { ...httpSource(place), ...(entry === undefined ? {} : { entry }) }
 }
 
 /** Beside dist/cli.js, or in the repository. */
@@ -90,11 +96,15 @@ function pocket(home: string): string {
   return folder
 }
 
-/** `score` tokenizes before the engine loads: over the web, what both read is fetched once. */
-function readOnce(source: Source): Source {
+/** Ranges of the web, several at once. `score` tokenizes before the engine loads: what both read is fetched once. */
+async function fetched(origin: Source): Promise<Source> {
+  const source = await cachedSource(origin, { keep: false })
   const kept = new Map<string, ReturnType<Source['read']>>()
   return {
-    ...source,
+    ...origin,
+    size: (path, signal) => source.size(path, signal),
+    announce: (ranges) => source.announce(ranges),
+    close: () => source.close?.(),
     read(path, start, end, signal) {
       if (/\.(safetensors|gguf)$/i.test(path)) return source.read(path, start, end, signal)
       const key = `${path} ${start} ${end}`

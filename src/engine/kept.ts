@@ -12,7 +12,7 @@ import { readJson, type Source } from '../weights/source.ts'
 import { asManifest, deleteFromCache, indexedStore, type PieceStore, rowKey } from '../weights/store.ts'
 import { type ModelFiles, readModel } from './checkpoint.ts'
 import type { Engine, EngineOptions } from './engine.ts'
-import { PackedLoad, PieceLost } from './packed_load.ts'
+import { PackedLoad, type PackedLoadOptions } from './packed_load.ts'
 
 export interface KeepingOptions extends WriterOptions, ShardOptions {
   /** `Engine.load`: this file is fetched alone, without an engine. */
@@ -52,15 +52,28 @@ export class Keeping {
     }
     const files = (await mayBePlain(source, options.signal)) ? await readModel(source, options) : undefined
     if (!files || !isPlain(files, weights)) return this.#asItIs(options, source)
-    const pack = () => this.#pack(options, source, files, { ...this.#options, name, format, store })
+    const pack = () => this.#pack(options, source, files, { ...this.#options, name, format, store, writer: this.#writer(options) })
     try {
       return await pack()
     } catch (error) {
       const { code } = error as GlmError
+      const lost = this.#packing?.lost
       // What holds NaN, or is of a file that changed, is not gone on with.
       if (code === 'weights_invalid' || code === 'file_invalid') await this.#drop(name, store)
-      if (error instanceof PieceLost) return pack()
+      if (lost) return pack()
       throw error
+    }
+  }
+
+  /** Of IndexedDB, other tabs are waited for. */
+  #writer({ signal }: EngineOptions): WriterOptions {
+    const { origin, store, locks, pieceBytes } = this.#options
+    return {
+      ...(origin && { origin }),
+      ...(signal && { signal }),
+      ...(store && { store }),
+      ...(locks && { locks }),
+      ...(pieceBytes && { pieceBytes }),
     }
   }
 
@@ -95,12 +108,7 @@ export class Keeping {
     }
   }
 
-  async #pack(
-    options: EngineOptions,
-    source: Source,
-    files: ModelFiles,
-    own: KeepingOptions & { name: string; format: CodedFormat; store: PieceStore },
-  ) {
+  async #pack(options: EngineOptions, source: Source, files: ModelFiles, own: PackedLoadOptions) {
     await this.close()
     const cached = await this.#options.through(source, false)
     this.#cached = cached

@@ -18,11 +18,13 @@ import type { ModelFiles } from './checkpoint.ts'
 import { vectorInPlace } from './packer.ts'
 import { jsonFile, ownLayout, type PackItem, packItems, sideFiles } from './packing.ts'
 
-export interface PackedLoadOptions extends WriterOptions, ShardOptions {
+export interface PackedLoadOptions extends ShardOptions {
   /** Names the row. */
   name: string
   format: 'q4' | 'q8'
+  /** What `writer` writes to. */
   store: PieceStore
+  writer: WriterOptions
   onWarning?: ((warning: GlmError) => void) | undefined
 }
 
@@ -46,12 +48,14 @@ export class PackedLoad {
   /** Vectors as the loader read them. */
   readonly #vectors = new Map<string, Uint8Array<ArrayBuffer> | undefined>()
   #stopped = false
+  #lost = false
 
   /** Nothing where another tab has kept the model meanwhile. Throws `quota_exceeded` where nothing can be kept. */
   static async open(source: Source, files: ModelFiles, options: PackedLoadOptions): Promise<PackedLoad | undefined> {
     const { revision } = source
-    const origin = { source: source.name, ...(revision ? { revision } : {}), ...options.origin }
-    let writer = await cacheWriter(options.name, { ...options, origin })
+    const origin = { source: source.name, ...(revision ? { revision } : {}), ...options.writer.origin }
+    const open = () => cacheWriter(options.name, { ...options.writer, origin })
+    let writer = await open()
     if (writer.complete) {
       await writer.close()
       return undefined
@@ -62,7 +66,7 @@ export class PackedLoad {
       if (old?.join() !== marks.bytes.join()) {
         await writer.close()
         await deleteFromCache(options.name, options.store)
-        writer = await cacheWriter(options.name, { ...options, origin })
+        writer = await open()
         await putWhole(writer, marks)
       }
       const items = packItems(files.config, files.checkpoint, { weights: options.format })
@@ -115,8 +119,9 @@ export class PackedLoad {
         if (path.startsWith(prefix)) {
           const file = path.slice(prefix.length)
           const bytes = await readKept(this.#options, file, sizes.get(file)!, start, end)
-          if (!bytes) throw new PieceLost(`A piece of ${file} that was kept of ${source.name} is gone; load the model again.`)
-          return bytes
+          if (bytes) return bytes
+          this.#lost = true
+          throw new GlmError('file_invalid', `A piece of ${file} that was kept of ${source.name} is gone; load the model again.`)
         }
         const bytes = await source.read(path, start, end, signal)
         const key = keyOf({ file: path, start, end })
@@ -124,6 +129,11 @@ export class PackedLoad {
         return bytes
       },
     }
+  }
+
+  /** Whether the row named a piece that was not there. */
+  get lost(): boolean {
+    return this.#lost
   }
 
   /** For the loader: a matrix is on the GPU. */
@@ -173,7 +183,7 @@ export class PackedLoad {
     const { name, revision, sha256 } = this.#reader
     const files = weightFiles(this.#original.checkpoint)
     const hash = files.length === 1 ? sha256?.(files[0]!) : undefined
-    const { licence } = this.#options.origin ?? {}
+    const { licence } = this.#options.writer.origin ?? {}
     return {
       version: packedSettings.version,
       source: { name, ...(revision ? { revision } : {}), ...(hash ? { sha256: hash } : {}) },
@@ -200,13 +210,6 @@ export class PackedLoad {
       this.#options.onWarning?.(error)
       await this.close()
     }
-  }
-}
-
-/** The row names a piece that is not there. */
-export class PieceLost extends GlmError {
-  constructor(message: string) {
-    super('file_invalid', message)
   }
 }
 

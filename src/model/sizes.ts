@@ -6,9 +6,9 @@ import type { Config } from './config.ts'
 /** Values of a row, filled up to groups of 32. */
 export const padded = (width: number) => Math.ceil(width / 32) * 32
 
-/** f32 values of scratch that one row takes at its widest: what bounds the rows of a pass. */
-export const widestRow = (config: Config): number =>
-  Math.max(padded(config.ffn), padded(config.heads * config.headDim), padded(config.hidden))
+/** f32 values of scratch that one row takes at its widest: what bounds the rows of a pass. With norms behind, a row of h has its raw one beside it. */
+export const widestRow = ({ ffn, heads, headDim, hidden, postNorms }: Config): number =>
+  Math.max(padded(ffn), padded(heads * headDim), padded(hidden) * (postNorms ? 2 : 1))
 
 /** Bytes of keys and values of one page in one layer. q8: a byte each and an f32 scale for 32. */
 export const pageBytes = (config: Config, kv: KvFormat): number =>

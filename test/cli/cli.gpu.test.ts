@@ -110,7 +110,7 @@ test('doctor: sentences, then JSON', { timeout: minutes }, async () => {
   expect(features.includes('shader-f16')).toBe(hasF16[inject('adapter')])
   expect(limits.maxStorageBufferBindingSize).toBeGreaterThanOrEqual(2 ** 27)
   expect({ node, cache, total: memory.total > 0 }).toEqual({ node: process.version, cache: null, total: true })
-  expect({ fits: model.fits, format: model.format }).toEqual({ fits: true, format: 'f32' })
+  expect({ fits: model.fits, weights: model.weights }).toEqual({ fits: true, weights: 'f32' })
 })
 
 test('without a GPU: doctor says so and ends with 1, others with 2; a long answer arrives whole through a pipe', {

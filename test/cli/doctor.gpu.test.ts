@@ -45,7 +45,7 @@ test('auto takes what fits; what fits nowhere ends with 1', async () => {
   expect(none.code).toBe(1)
   expect(none.lines.at(-1)).toMatch(/does not fit: it takes .* than 0\.1 MB that it may take; ask for a smaller context/)
   const wrong = await doctor(checkpoint, '--weights', 'q5')
-  expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('weights is "q5"; use auto, file') })
+  expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('weights is "q5"; use file, auto') })
 })
 
 test('of a repository only headers are read', async () => {

@@ -30,7 +30,11 @@ const faults: [string, string[], RegExp][] = [
   ['a flag', ['chat', checkpoint, '--frob'], /has no flag --frob/],
   ['no such model', ['score', 'nowhere', '--tokens', '1'], /"nowhere" is not a folder here/],
   ['no such file system', ['doctor', 'ftp://host/model'], /is not a folder here/],
-  ['a file for a folder', ['doctor', join(checkpoint, 'config.json')], /is a file, but no \.gguf; give that, or the folder/],
+  [
+    'a file for a folder',
+    ['doctor', join(checkpoint, 'config.json')],
+    /is a file, but neither \.gguf nor \.safetensors; give that, or the folder/,
+  ],
   ['a folder without a model', ['score', home, '--tokens', '1'], /config\.json cannot be read/],
   ['a broken config', ['score', scratch, '--tokens', '1'], /config\.json is not valid JSON/],
   ['a broken address', ['score', 'https://[', '--tokens', '1'], /is not a URL/],

@@ -106,6 +106,6 @@ test.each([
 test('a file that is none of a model', async () => {
   await expect(open(join(scratch, 'notes.txt'))).rejects.toMatchObject({
     code: 'model_unknown',
-    message: expect.stringMatching(/is a file, but no \.gguf/),
+    message: expect.stringMatching(/is a file, but neither \.gguf nor \.safetensors/),
   })
 })

@@ -10,6 +10,7 @@ import { folderSource } from '../../src/weights/folder.ts'
 import { Loader } from '../../src/weights/load.ts'
 import { ErrorSum } from '../../src/weights/loss.ts'
 import { unlay } from '../../src/weights/unlay.ts'
+
 test('oracle', async () => {
   const gpu = await openGpu(await dawn())
   const folder = '/work/main/.tmp/ppack'
@@ -21,14 +22,26 @@ test('bench', async () => {
   const gpu = await openGpu(await dawn())
   const buffers = new Buffers(gpu)
   const [rows, columns] = [8192, 4096]
-  for (const [format, step] of [['q4', 1], ['q4', 2], ['q8', 1]] as const) {
+  for (const [format, step] of [
+    ['q4', 1],
+    ['q4', 2],
+    ['q8', 1],
+  ] as const) {
     const entry = { name: 'w', dtype: 'F16', shape: [rows, columns], file: 'f', start: 0, end: rows * columns * 2 }
-    const loader = new Loader({ gpu, buffers, pipelines: new Pipelines(gpu), source: {} as never, checkpoint: { tensors: new Map([['w', entry]]), bytes: 1 } })
+    const loader = new Loader({
+      gpu,
+      buffers,
+      pipelines: new Pipelines(gpu),
+      source: {} as never,
+      checkpoint: { tensors: new Map([['w', entry]]), bytes: 1 },
+    })
     const m = loader.matrix({ name: 'w', rows, columns, pieces: [{ tensor: 'w', from: 0, rows, offset: 0, step: 1 }] }, plain(format))
     for (let i = 0; i < 3; i++) {
       const began = performance.now()
       let bytes = 0
-      for (let o = 0; o < step; o++) for (const field of ['codes', 'scales'] as const) await unlay(gpu.device, m, { offset: o, step }, 0, rows / step, field, (b) => void (bytes += b.length))
+      for (let o = 0; o < step; o++)
+        for (const field of ['codes', 'scales'] as const)
+          await unlay(gpu.device, m, { offset: o, step }, 0, rows / step, field, (b) => void (bytes += b.length))
       const ms = performance.now() - began
       console.log(format, step, bytes, ms.toFixed(1), 'ms', (bytes / ms / 1000).toFixed(0), 'MB/s')
     }
