@@ -35,9 +35,9 @@ export function createAnswer(turn: Turn): AnswerView {
 
 function figuresOf(turn: Turn): string {
   if (turn.state === 'running') return turn.answer ? '' : say('thinking')
-  const { usage, timings, finish, state, title } = turn
+  const { usage, timings, finish, state, title, notice } = turn
   const speed = speedOf(turn)
-  const notes = [title]
+  const notes = notice ? [title, notice] : [title]
   if (usage) notes.push(say('tokens', { count: number(usage.completion_tokens) }))
   if (speed) notes.push(say('speed', { speed: number(speed, speed < 10 ? 1 : 0) }))
   if (timings) notes.push(say('first', { seconds: number(timings.first_token_ms / 1000, 2) }))

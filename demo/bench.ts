@@ -28,7 +28,7 @@ export function startBench(): void {
   buttons.cancel.addEventListener('click', cancel)
   part('bench-copy').addEventListener('click', () => void copy())
   // What runs beside it would be measured too.
-  onPage((page) => page === 'chat' && cancel())
+  onPage((page) => page !== 'bench' && cancel())
   inEveryLanguage(refresh)
 }
 

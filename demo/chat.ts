@@ -86,7 +86,7 @@ function clear(): void {
 
 async function ask(question: string): Promise<void> {
   const { glm, title } = model!
-  const turn = newTurn(question, title)
+  const turn = newTurn(question, title, glm.model.notice)
   const view = createAnswer(turn)
   const controller = new AbortController()
   turns.push(turn)

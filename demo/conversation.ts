@@ -7,12 +7,20 @@ export interface Turn {
   state: 'running' | 'done' | 'stopped' | 'failed'
   /** Who answered. */
   title: string
+  /** What its licence wants shown beside. */
+  notice: string | undefined
   finish?: FinishReason
   usage?: Usage
   timings?: Timings
 }
 
-export const newTurn = (question: string, title: string): Turn => ({ question, answer: '', state: 'running', title })
+export const newTurn = (question: string, title: string, notice?: string): Turn => ({
+  question,
+  answer: '',
+  state: 'running',
+  title,
+  notice,
+})
 
 /** What the model reads: every answered turn, and the question of the last. A turn that failed without a word is left out. */
 export function messagesOf(turns: Turn[], system: string): ChatMessage[] {

@@ -1,12 +1,7 @@
-// The GPU line: what it is, whether it is a real one, and whether the chosen model fits.
-import { type AdapterInfo, type CatalogEntry, GlmError, gpuInfo, type ModelInfo, type WeightsFormat } from 'glm-webgpu'
+// The GPU line: what it is, whether it is a real one, and what the loaded model takes of it.
+import { type AdapterInfo, GlmError, gpuInfo, type ModelInfo } from 'glm-webgpu'
 import { inEveryLanguage, joined, say } from './language.ts'
 import { bytes, part } from './view.ts'
-
-/** Bits of a weight on the GPU, scales among them; files of the catalog hold 16. */
-const bits: Record<WeightsFormat, number> = { file: 4.5, q4: 4.5, q8: 8.5, f16: 16, f32: 32 }
-/** Below this every GPU with WebGPU has room. */
-const small = 128e6
 
 let adapter: AdapterInfo | undefined
 let failure: GlmError | undefined
@@ -36,8 +31,8 @@ export const isLooking = (): boolean => !adapter && !failure
 /** Why no model can run here, if so. */
 export const gpuProblem = (): string | undefined => (failure ? explain(failure) : undefined)
 
-export function writeFit(model: ModelInfo | undefined, entry: CatalogEntry | undefined, format: WeightsFormat): void {
-  part('fit').textContent = model ? measured(model) : entry && adapter ? estimated(entry, format, adapter) : ''
+export function writeFit(model: ModelInfo | undefined): void {
+  part('fit').textContent = model ? measured(model) : ''
 }
 
 function writeGpu(): void {
@@ -59,13 +54,4 @@ function explain(error: GlmError): string {
 
 function measured({ bytes: { weights, kv, scratch } }: ModelInfo): string {
   return say('fits', { total: bytes(weights + kv + scratch), weights: bytes(weights), kv: bytes(kv), scratch: bytes(scratch) })
-}
-
-/** WebGPU tells no memory size; the largest buffer an adapter offers is the best hint there is. */
-function estimated(entry: CatalogEntry, format: WeightsFormat, { maxBufferSize }: AdapterInfo): string {
-  const needed = (entry.bytes * bits[format]) / 16
-  const slots = { bytes: bytes(needed), limit: bytes(maxBufferSize) }
-  if (needed <= small) return say('fitSmall', slots)
-  if (needed <= maxBufferSize) return say('fitLikely', slots)
-  return say(needed <= 4 * maxBufferSize ? 'fitUnsure' : 'fitUnlikely', slots)
 }

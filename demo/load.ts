@@ -1,11 +1,14 @@
 // Loading: one model at a time, with progress and a way out. The one before is closed first, for its memory.
-import { type Glm, loadGlm } from 'glm-webgpu'
+import { type Glm, type GlmError, loadGlm } from 'glm-webgpu'
 import { codeOf, hideError, showError } from './banner.ts'
 import { ask, writeFit } from './gpu.ts'
 import { inEveryLanguage, joined, say } from './language.ts'
-import { addressMissing, type Choice, chosen } from './models.ts'
-import { createMeter } from './progress.ts'
-import { loadSettings, settingsValid, weightsFormat } from './settings.ts'
+import { type Choice, chosen, nameMissing } from './models.ts'
+import { loadOptions, type Options } from './options.ts'
+import { page } from './pages.ts'
+import { plannedBytes } from './plan.ts'
+import { createMeter, hideProgress, type Meter, showReady, showStopped, startProgress } from './progress.ts'
+import { remediesFor } from './remedies.ts'
 import { announce } from './speech.ts'
 import { compact, number, part } from './view.ts'
 import type { Word } from './words.ts'
@@ -14,6 +17,7 @@ export interface Loaded {
   glm: Glm
   /** What was asked for, and how it is called on the page. */
   choice: Choice
+  options: Options
   title: string
   cached: boolean
 }
@@ -24,36 +28,39 @@ const button = part<HTMLButtonElement>('load')
 let loaded: Loaded | undefined
 let running: AbortController | undefined
 let quiet: Word = 'noModel'
+let warnings: string[] = []
 let listener: Listener = () => {}
 
 export function startLoading(onModel: Listener): void {
   listener = onModel
   part('load-form').addEventListener('submit', (event) => {
     event.preventDefault()
-    if (!running && !addressMissing() && settingsValid()) void load(chosen())
+    if (!running && !nameMissing()) void load(chosen(), loadOptions())
   })
-  part('cancel').addEventListener('click', () => running?.abort())
+  startProgress(() => running?.abort())
   inEveryLanguage(writeModel)
 }
 
-export async function load(choice: Choice): Promise<void> {
+/** `resumed`: it was stopped or failed before, and goes on from what is kept. */
+export async function load(choice: Choice, options: Options, resumed = false): Promise<void> {
   if (running) return
   const controller = new AbortController()
   running = controller
+  warnings = []
   hideError()
-  const meter = createMeter(choice.entry?.bytes)
+  const meter = createMeter(plannedBytes(choice) ?? choice.entry?.bytes, resumed)
   const closing = unload()
-  showRunning(true)
+  writeModel()
   try {
     await closing
-    const options = { ...loadSettings(), signal: controller.signal, onProgress: meter.show }
-    const glm = await loadGlm(choice.model, options)
-    loaded = { glm, choice, title: choice.entry?.title ?? lastPart(choice.model), cached: meter.cached() }
+    const glm = await loadGlm(choice.model, { ...options, signal: controller.signal, onProgress: meter.show, onWarning: warn })
+    loaded = { glm, choice, options, title: choice.title, cached: meter.cached() }
+    if (page() === 'models') showReady(choice.title)
+    else hideProgress()
   } catch (error) {
-    failed(error, choice)
+    failed(error, choice, options, meter)
   } finally {
     running = undefined
-    showRunning(false)
   }
   writeModel()
   announce(part('status').textContent ?? '')
@@ -64,17 +71,28 @@ export const isLoading = (): boolean => running !== undefined
 
 /** The model cannot answer any more (its device or worker is gone): loads the same one again. */
 export function reload(): void {
-  if (loaded) void load(loaded.choice)
+  if (loaded) void load(loaded.choice, loaded.options)
 }
 
-/** What stands below the button, and whether the chosen model fits. */
+/** What is loaded, and the button that loads what is chosen. */
 export function writeModel(): void {
-  const choice = chosen()
-  const same = loaded?.choice.model === choice.model
+  const same = loaded?.choice.key === chosen().key
+  button.disabled = running !== undefined
   button.textContent = say(running ? 'loading' : same ? 'loadAgain' : 'load')
-  button.className = same ? 'plain' : ''
-  part('status').textContent = running ? '' : loaded ? describe(loaded) : say(quiet)
-  writeFit(same ? loaded?.glm.model : undefined, choice.entry, weightsFormat())
+  part('status').textContent = running ? say('loading') : loaded ? describe(loaded) : say(quiet)
+  writeLine('notice', loaded?.glm.model.notice ?? '')
+  writeLine('warning', warnings.join(' '))
+  writeFit(loaded?.glm.model)
+}
+
+function writeLine(id: string, text: string): void {
+  part(id).textContent = text
+  part(id).hidden = text === ''
+}
+
+function warn({ message }: GlmError): void {
+  warnings.push(message)
+  writeModel()
 }
 
 async function unload(): Promise<void> {
@@ -85,26 +103,21 @@ async function unload(): Promise<void> {
   await before?.glm.close().catch(() => {}) // it may be dead already; a new worker is started anyway
 }
 
-function failed(error: unknown, choice: Choice): void {
-  quiet = codeOf(error) === 'aborted' ? 'cancelled' : 'noModel'
-  if (quiet === 'cancelled') return
-  showError(error, () => void load(choice))
+function failed(error: unknown, choice: Choice, options: Options, meter: Meter): void {
+  const keeps = options.cache !== 'none' && typeof choice.model === 'string'
+  const again = (next: Options, resumed: boolean) => void load(choice, next, resumed)
+  if (codeOf(error) === 'aborted') {
+    quiet = 'cancelled'
+    showStopped(meter, keeps, () => again(options, keeps && meter.here() !== undefined))
+    return
+  }
+  quiet = 'noModel'
+  hideProgress()
+  showError(error, remediesFor(error, { choice, options, begun: keeps && meter.here() !== undefined, load: again }))
   void ask()
-}
-
-function showRunning(on: boolean): void {
-  const focused = document.activeElement
-  button.disabled = on
-  part('progress').hidden = !on
-  if (on && focused === button) part('cancel').focus()
-  if (!on && focused === part('cancel')) button.focus()
-  writeModel()
 }
 
 function describe({ glm: { model }, title, cached }: Loaded): string {
   const slots = { id: title, parameters: compact(model.parameters), weights: model.weights, context: number(model.context) }
   return joined(say('loaded', slots), cached ? say('loadedCached') : '')
 }
-
-/** `https://host/models/glm-edge/` is called `glm-edge`. */
-const lastPart = (address: string): string => address.split('/').filter(Boolean).at(-1) ?? address

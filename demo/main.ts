@@ -2,20 +2,28 @@
 import { startBanner } from './banner.ts'
 import { measureModel, startBench } from './bench.ts'
 import { startChat, useModel } from './chat.ts'
+import { startFiles } from './files.ts'
 import { findGpu } from './gpu.ts'
 import { refreshKept, startKept } from './kept.ts'
 import { startLanguage } from './language.ts'
 import { load, startLoading, writeModel } from './load.ts'
 import { chosen, startModels } from './models.ts'
+import { loadOptions, startOptions } from './options.ts'
 import { startPages } from './pages.ts'
+import { askPlan, startPlan } from './plan.ts'
 import { startSettings } from './settings.ts'
 import { part } from './view.ts'
 
 async function start(): Promise<void> {
   startLanguage(part<HTMLButtonElement>('language'))
   startBanner()
-  startModels(writeModel)
-  startSettings(writeModel)
+  startModels(() => {
+    writeModel()
+    askPlan()
+  })
+  startOptions(askPlan)
+  startFiles()
+  startSettings()
   startLoading((loaded) => {
     useModel(loaded)
     measureModel(loaded)
@@ -23,11 +31,12 @@ async function start(): Promise<void> {
   })
   startChat()
   startBench()
-  startPages()
+  startPlan()
   startKept()
+  startPages()
   const found = await findGpu()
   writeModel()
-  if (found) await load(chosen())
+  if (found) await load(chosen(), loadOptions())
   else useModel(undefined)
 }
 

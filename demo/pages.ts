@@ -1,12 +1,15 @@
-// Which page is shown: the chat, or the bench at #bench (or ?bench). Model and GPU stand beside both.
+// Which page is shown: the chat, the models at #models, or the bench at #bench (or ?bench). Model and GPU stand beside all.
 import { part } from './view.ts'
 
-export type Page = 'chat' | 'bench'
+export type Page = 'chat' | 'models' | 'bench'
 
+const pages: Page[] = ['chat', 'models', 'bench']
 const listeners: ((page: Page) => void)[] = []
 
-export const page = (): Page =>
-  location.hash === '#bench' || (location.hash === '' && new URLSearchParams(location.search).has('bench')) ? 'bench' : 'chat'
+export function page(): Page {
+  const query = new URLSearchParams(location.search)
+  return pages.find((one) => location.hash === `#${one}` || (location.hash === '' && query.has(one))) ?? 'chat'
+}
 
 /** Runs `write` whenever a page is turned to. */
 export function onPage(write: (page: Page) => void): void {
@@ -19,7 +22,7 @@ export function startPages(): void {
 }
 
 function show(): void {
-  for (const one of ['chat', 'bench'] as const) {
+  for (const one of pages) {
     const here = one === page()
     part(`${one}-page`).hidden = !here
     if (here) part(`to-${one}`).setAttribute('aria-current', 'page')

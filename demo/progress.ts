@@ -1,6 +1,6 @@
-// How far a load is: a phase in words, bytes and percent, what came from the cache, and how long it may still take.
+// The bar at the foot of the page: how far a load is, in words, bytes and percent; how fast, how long still; a way to stop, and to go on.
 import type { Progress } from 'glm-webgpu'
-import { say } from './language.ts'
+import { joined, say } from './language.ts'
 import { announce } from './speech.ts'
 import { bytes, number, part, percent } from './view.ts'
 import type { Word } from './words.ts'
@@ -12,20 +12,65 @@ export interface Meter {
   show(progress: Progress): void
   /** True when nothing had to be downloaded. */
   cached(): boolean
+  /** Bytes of how many are here, in words; nothing where nothing came. */
+  here(): { loaded: string; total: string } | undefined
 }
 
-/** `expected` is what the catalog says, for the time before the files' own headers are read. */
-export function createMeter(expected = 0): Meter {
-  const bar = part<HTMLProgressElement>('bar')
-  let word: Word | undefined
-  let first: { at: number; loaded: number } | undefined
+const strip = part('progress')
+const bar = part<HTMLProgressElement>('bar')
+const buttons = { cancel: part('cancel'), resume: part('resume'), chat: part('chat-with'), close: part('progress-close') }
+let onResume: (() => void) | undefined
+
+export function startProgress(onStop: () => void): void {
+  buttons.cancel.addEventListener('click', onStop)
+  buttons.resume.addEventListener('click', () => onResume?.())
+  buttons.close.addEventListener('click', hideProgress)
+  buttons.chat.addEventListener('click', hideProgress)
+  document.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape' || event.isComposing) return
+    if (strip.dataset.state === 'running') onStop()
+    else hideProgress()
+  })
+}
+
+export function hideProgress(): void {
+  strip.hidden = true
+  onResume = undefined
+}
+
+/** Stopped by the person: what is kept, and a button that goes on. */
+export function showStopped(meter: Meter, keeps: boolean, resume: () => void): void {
+  const here = meter.here()
+  display('stopped', say('progressStopped'), here ? (keeps ? say('progressKept', here) : say('progressLost')) : '', ['resume', 'close'])
+  onResume = resume
+}
+
+export function showReady(title: string): void {
+  display('ready', say('progressReady', { title }), '', ['chat', 'close'])
+}
+
+function display(state: string, phase: string, text: string, shown: (keyof typeof buttons)[]): void {
+  const focused = strip.contains(document.activeElement)
+  strip.hidden = false
+  strip.dataset.state = state
+  bar.hidden = state !== 'running'
+  part('phase').textContent = phase
+  part('progress-text').textContent = text
+  for (const [name, button] of Object.entries(buttons)) button.hidden = !shown.includes(name as keyof typeof buttons)
+  if (focused && shown[0]) buttons[shown[0]].focus()
+  announce(joined(phase, text))
+}
+
+/** `expected` is what plan or catalog says, for the time before the files' own headers are read; `resumed`: it was stopped before. */
+export function createMeter(expected = 0, resumed = false): Meter {
+  let word: Word = 'start'
   let lastDownload = Number.NEGATIVE_INFINITY
   let downloaded = false
-  let fromCache = 0
+  let most = { loaded: 0, total: 0, cached: 0 }
+  let quarter = 0
 
   bar.removeAttribute('value')
-  part('progress-text').textContent = ''
-  name('start')
+  display('running', say('start'), '', ['cancel'])
 
   function name(next: Word): void {
     if (next === word) return
@@ -36,20 +81,21 @@ export function createMeter(expected = 0): Meter {
 
   function show(progress: Progress): void {
     const now = performance.now()
-    fromCache = Math.max(fromCache, progress.cached)
-    if (progress.phase === 'download') {
+    const { phase, loaded, total, cached } = progress
+    most = { ...most, cached: Math.max(most.cached, cached) }
+    if (phase === 'download') {
       lastDownload = now
       downloaded = true
-      first ??= { at: now, loaded: progress.loaded }
+      most = { ...most, loaded: Math.max(most.loaded, loaded), total: Math.max(expected, total) }
     }
-    if (progress.phase === 'compile') name('compile')
-    else if (progress.phase === 'upload' && progress.loaded >= progress.total) name('prepare')
-    else if (progress.phase === 'download' || now - lastDownload < settle) name('download')
-    else if (progress.phase === 'upload') name(!downloaded && fromCache > 0 ? 'fromCache' : 'prepare')
-    write(progress, now)
+    if (phase === 'compile') name('compile')
+    else if (phase === 'upload' && loaded >= total) name('prepare')
+    else if (phase === 'download' || now - lastDownload < settle) name('download')
+    else if (phase === 'upload') name(!downloaded && most.cached > 0 ? 'fromCache' : 'prepare')
+    write(progress)
   }
 
-  function write({ phase, loaded, total, cached }: Progress, now: number): void {
+  function write({ phase, loaded, total, cached, bytes_per_second }: Progress): void {
     const known = phase === 'download' ? Math.max(expected, total > loaded ? total : 0) : Math.max(total, 1)
     if (phase === 'upload' && word === 'download') return // bar and line go on telling what is downloaded
     const share = Math.min(1, loaded / (known || 1))
@@ -58,21 +104,38 @@ export function createMeter(expected = 0): Meter {
       name('prepare')
     }
     if (known > 0) bar.value = share
-    const amount =
-      known > 0 ? say('progress', { loaded: bytes(Math.min(loaded, known)), total: bytes(known), percent: percent(share) }) : bytes(loaded)
-    const notes = [amount]
-    if (cached > 0) notes.push(say('progressCached', { cached: bytes(Math.min(cached, known || cached)) }))
-    if (phase === 'download') notes.push(...pace(loaded, known, now))
+    const done = Math.min(loaded, known)
+    const notes =
+      known > 0 ? [say('progress', { loaded: bytes(done, 2), total: bytes(known, 2), percent: percent(share) })] : [bytes(loaded, 2)]
+    if (phase === 'download') notes.push(...pace(known - done, bytes_per_second))
+    if (cached > 0 && resumed) notes.push(say('progressResumes', { cached: bytes(cached, 2) }))
+    else if (cached > 0) notes.push(say('progressCached', { cached: bytes(Math.min(cached, known || cached), 2) }))
     part('progress-text').textContent = notes.join(' · ')
+    speak(phase, share)
   }
 
-  function pace(loaded: number, known: number, now: number): string[] {
-    const seconds = (now - (first?.at ?? now)) / 1000
-    if (seconds < 2) return []
-    const speed = (loaded - first!.loaded) / seconds
-    const left = known > loaded && speed > 0 ? [say('progressLeft', { seconds: number(Math.ceil((known - loaded) / speed)) })] : []
-    return [say('progressSpeed', { speed: bytes(speed) }), ...left]
+  /** Every quarter of a download, for who does not see the bar. */
+  function speak(phase: Progress['phase'], share: number): void {
+    const reached = Math.floor(share * 4)
+    if (phase !== 'download' || reached <= quarter || reached === 4) return
+    quarter = reached
+    announce(`${say(word)}: ${percent(reached / 4)}`)
   }
 
-  return { show, cached: () => !downloaded && fromCache > 0 }
+  return {
+    show,
+    cached: () => !downloaded && most.cached > 0,
+    here: () => (most.loaded > 0 ? { loaded: bytes(most.loaded, 2), total: bytes(Math.max(most.total, most.loaded), 2) } : undefined),
+  }
+}
+
+function pace(left: number, speed = 0): string[] {
+  if (speed <= 0) return []
+  return [say('progressSpeed', { speed: bytes(speed) }), ...(left > 0 ? [say('progressLeft', { time: duration(left / speed) })] : [])]
+}
+
+function duration(seconds: number): string {
+  if (seconds < 90) return say('seconds', { count: number(Math.ceil(seconds)) })
+  if (seconds < 5400) return say('minutes', { count: number(Math.round(seconds / 60)) })
+  return say('hours', { count: number(seconds / 3600, 1) })
 }

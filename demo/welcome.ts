@@ -3,7 +3,6 @@ import { examplesFor } from './examples.ts'
 import { gpuProblem, isLooking } from './gpu.ts'
 import { language, say } from './language.ts'
 import { isLoading, type Loaded } from './load.ts'
-import { chosen } from './models.ts'
 import { make, part } from './view.ts'
 
 export function writeWelcome(loaded: Loaded | undefined, empty: boolean, ask: (question: string) => void): void {
@@ -12,7 +11,7 @@ export function writeWelcome(loaded: Loaded | undefined, empty: boolean, ask: (q
   if (!empty) return
   const waiting = isLoading() || isLooking()
   part('welcome-text').textContent = loaded ? say('welcomeReady') : waiting ? say('welcomeWaiting') : (gpuProblem() ?? say('welcomeNone'))
-  const examples = loaded || waiting ? examplesFor(loaded?.choice.model ?? chosen().model) : []
+  const examples = loaded || waiting ? examplesFor(loaded?.choice.key ?? 'pocket') : []
   const chips = examples.map((example) => {
     const button = make('button', { type: 'button', className: 'plain', textContent: example[language()], disabled: !loaded })
     button.dataset.testid = 'suggestion'

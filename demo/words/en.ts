@@ -187,6 +187,7 @@ export const en = {
   importing: 'Reading the folder, every hash checked…',
   imported: '{name} is kept here now.',
   noFolders: 'This browser gives pages no folders to write or read; Chrome and Edge on a computer do.',
+  deleting: 'Deleting {name}…',
   deleted: '{name} is deleted.',
   keptFull: 'whole',
   keptWhere: 'licence {licence}',

@@ -185,6 +185,7 @@ export const zh: Record<Word, string> = {
   importing: '正在读取文件夹并核对每个哈希…',
   imported: '{name} 现已保存在此处。',
   noFolders: '此浏览器不向网页提供文件夹读写；电脑上的 Chrome 和 Edge 可以。',
+  deleting: '正在删除 {name}…',
   deleted: '{name} 已删除。',
   keptFull: '完整',
   keptWhere: '许可证 {licence}',

@@ -45,7 +45,9 @@ export async function pack({ model, out, values }: Call<'pack'>, setting: Settin
     const { bytes, shards, worst } = made
     const seconds = (performance.now() - began) / 1000
     const cost = worst ? `; the largest error is ${percent(worst.error)}, of ${worst.tensor}` : ''
-    terminal.log(`Packed ${source.name} into ${out}: ${size(bytes)} in ${shards} files, ${seconds.toFixed(1)} s${cost}.`)
+    terminal.log(
+      `Packed ${source.name} into ${out}: ${size(bytes)} in ${shards} ${shards === 1 ? 'file' : 'files'}, ${seconds.toFixed(1)} s${cost}.`,
+    )
     if (values.json) terminal.print(`${JSON.stringify({ ...made, seconds })}\n`)
     return 0
   } finally {

@@ -10,7 +10,7 @@ export interface Lay {
 }
 
 /** Bytes that are read back at once. */
-const stretchBytes = 8 * 2 ** 20
+const stretchBytes = 2 * 2 ** 20
 
 /** 16-byte vectors that 32 values of a row take. */
 const vectors = { f32: 8, q8: 2, q4: 1 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { WeightsFormat } from '../../src/api/types.ts'
+import { run } from '../../src/cli/main.ts'
 import { type PackOptions, packFolder } from '../../src/cli/pack.ts'
 import { readModel } from '../../src/engine/checkpoint.ts'
 import { Engine } from '../../src/engine/engine.ts'
@@ -143,7 +144,7 @@ describe.each(inject('adapter') === 'lavapipe' ? plain : plain.slice(0, 1))('%s'
       compared++
     }
     expect(compared).toBe(Object.keys(ofQ4[name]!).length)
-    expect(compared).toBeGreaterThan(5)
+    if (!name.includes('odd')) expect(compared).toBeGreaterThan(5)
   })
 })
 
@@ -282,4 +283,29 @@ describe('a folder that is written', () => {
     const { config, checkpoint } = await readModel(source)
     expect(Object.keys(manifest.tensors)).toEqual(packItems(config, checkpoint, {}).map(({ name }) => name))
   })
+})
+
+test('as a command: a line for each layer, JSON last', async () => {
+  const folder = join(scratch, 'command')
+  const lines: string[] = []
+  const printed: string[] = []
+  const terminal = {
+    print: (text: string) => void printed.push(text),
+    log: (line: string) => void lines.push(line),
+    progress: () => {},
+    flush: async () => {},
+  }
+  const setting = { home: 'src', terminal, signal: new AbortController().signal }
+  const model = join(fixtures, 'checkpoints/glm-edge-f32')
+  expect(await run(['pack', model, folder, '--head', 'q8', '--json'], setting), lines.join()).toBe(0)
+  const { bytes, shards, tensors, worst, seconds } = JSON.parse(printed.at(-1)!)
+  expect({ shards, tensors }).toEqual({ shards: 1, tensors: 18 })
+  expect(bytes).toBe(statSync(join(folder, 'model.safetensors')).size)
+  expect(worst.error).toBeGreaterThan(0.05)
+  expect(seconds).toBeGreaterThan(0)
+  expect(lines[0]).toMatch(/^model\.embed_tokens\.weight: q8 in groups of 32, error 0\.\d+ %$/)
+  expect(lines.filter((line) => /^model\.layers\.\d: q4 in groups of 32, error \d\.\d+ %$/.test(line))).toHaveLength(2)
+  expect(lines.at(-1)).toMatch(/^Packed glm-edge-f32 into .*: [\d.]+ KiB in 1 file, .* the largest error is/)
+  expect(await run(['pack', model, folder], setting)).toBe(2)
+  expect(lines.at(-1)).toContain('is not empty')
 })

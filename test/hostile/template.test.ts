@@ -181,7 +181,7 @@ describe('made to cost', () => {
       forever('{{ f() }}', `{% macro f(${Array.from({ length: 10_000 }, (_, at) => `a${at}`)}) %}{% endmacro %}`),
     ],
     ['text over and over', forever('x'.repeat(100_000))],
-    ['names looked up through many scopes', nested(300, '{% for i in [1] %}', forever('{{ z }}{{ z }}{{ z }}'), '{% endfor %}')],
+    ['names looked up through many scopes', nested(900, '{% for i in [1] %}', forever('{{ z }}{{ z }}{{ z }}'), '{% endfor %}')],
     ['a macro that calls itself', '{% macro f(x) %}{{ f(x) }}{{ f(x) }}{% endmacro %}{{ f(1) }}'],
     ['a loop that calls itself', '{% for i in [1, 2] recursive %}{{ loop([1, 2]) }}{{ loop([1, 2]) }}{% endfor %}'],
     ['days by name', forever("{{ strftime_now('%A %B') }}")],
@@ -258,6 +258,13 @@ describe('made to cost', () => {
   test.each(costly)('%s', (_, source) => {
     const result = only(codes, () => createTemplate(source, tokenizer).render(messages))
     if (!(result instanceof GlmError)) expect(result.text.length).toBeLessThan(1_100_000)
+  })
+
+  test('text that is written over and over is paid before it is joined', () => {
+    const result = only(codes, () =>
+      createTemplate(`{% for i in range(6000) %}${'x'.repeat(100_000)}{% endfor %}`, tokenizer).render(messages),
+    )
+    expect(result).toMatchObject({ message: expect.stringContaining('too much work') })
   })
 
   test('what is written is capped, and the sentence says so', () => {

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 const every = 100 // ms
 
 /**
- * Attaches to the page's workers before their scripts run, `inject` in front of them. `spans()` asks the last worker for what was injected;
- * `start` and `stop` are around the time whose peaks are wanted.
+ * Attaches to the page's workers before their scripts run. `start` and `stop` stand around the time whose peaks are wanted; `ask` and `evaluate`
+ * go to the youngest worker. `profile` is the folder of the browser's profile.
  */
-export async function watch(page, { inject, profile: folder, onWorker = async () => {} }) {
+export async function watch(page, { profile: folder, onWorker = async () => {} }) {
   const session = await page.context().newCDPSession(page)
   const workers = new Map()
   const waiting = new Map()
@@ -29,7 +29,6 @@ export async function watch(page, { inject, profile: folder, onWorker = async ()
   session.on('Target.attachedToTarget', async ({ sessionId, targetInfo }) => {
     workers.set(sessionId, targetInfo.type)
     const own = (method, params) => ask(sessionId, method, params)
-    await own('Runtime.evaluate', { expression: inject }).catch(() => {})
     await onWorker(own).catch((error) => console.error(`real-size: ${error.message}`))
     await own('Runtime.runIfWaitingForDebugger').catch(() => {})
   })
@@ -67,7 +66,8 @@ export async function watch(page, { inject, profile: folder, onWorker = async ()
     const { result } = await ask(worker(), 'Runtime.evaluate', { expression, returnByValue: true })
     return result.value
   }
-  return { start, stop, evaluate, ask: (method, params) => ask(worker(), method, params) }
+  const { product } = await session.send('Browser.getVersion')
+  return { version: product, start, stop, evaluate, ask: (method, params) => ask(worker(), method, params) }
 }
 
 /** Used heap of V8 and of the browser's own objects, and the array buffers behind them, garbage that is not collected yet included. */
@@ -93,14 +93,17 @@ function repeat(ms, run) {
 
 /** Resident bytes of the browser that uses a profile folder: of its largest renderer, of its GPU process, of the main process. */
 function processes(folder) {
-  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap(processOf)
+  const all = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap(processOf)
   const main = all.find(({ command }) => command.includes(folder) && !command.includes('--type='))
   const ours = new Set(main ? [main.pid] : [])
   for (let before = 0; before < ours.size; ) {
     before = ours.size
     for (const { pid, parent } of all) if (ours.has(parent)) ours.add(pid)
   }
-  const largest = (type) => Math.max(0, ...all.filter(({ pid, command }) => ours.has(pid) && command.includes(type)).map(({ bytes }) => bytes))
+  const largest = (type) =>
+    Math.max(0, ...all.filter(({ pid, command }) => ours.has(pid) && command.includes(type)).map(({ bytes }) => bytes))
   return { renderer: largest('--type=renderer'), gpu: largest('--type=gpu-process'), browser: main?.bytes ?? 0 }
 }
 

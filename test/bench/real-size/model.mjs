@@ -125,7 +125,7 @@ function tokenizer(size) {
   const { model, added_tokens: added } = JSON.parse(readFileSync(new URL('tokenizer.json', fixtures), 'utf8'))
   const specials = added.filter(({ special }) => special).map(({ content }) => content)
   const begin = 59246
-  const known = new Set(Object.keys(model.vocab))
+  const known = new Set(Object.keys(model.vocab).sort((one, other) => model.vocab[one] - model.vocab[other]))
   const merges = model.merges.map((merge) => (Array.isArray(merge) ? merge.join(' ') : merge))
   for (const [left, right] of pairs([...known])) {
     if (known.size === begin) break

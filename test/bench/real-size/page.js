@@ -1,6 +1,6 @@
 // One visit: loads the model by its address through the public API, asks it once, and tells when what was reached, in seconds since the call.
 
-export async function visit({ entry, model, context, question, tokens, firstLayer }) {
+export async function visit({ entry, worker, model, context, question, tokens, firstLayer }) {
   const { loadGlm } = await import(entry)
   const began = performance.now()
   const at = {}
@@ -11,6 +11,7 @@ export async function visit({ entry, model, context, question, tokens, firstLaye
   const warnings = []
   const glm = await loadGlm(model, {
     context,
+    createWorker: () => new Worker(worker, { type: 'module' }),
     onWarning: ({ message }) => warnings.push(message),
     onProgress: (progress) => {
       const { phase, loaded } = progress
@@ -26,5 +27,15 @@ export async function visit({ entry, model, context, question, tokens, firstLaye
   const { usage, timings } = answer
   const { usage: disk } = await navigator.storage.estimate()
   globalThis.glm = glm // a reload ends it, as a user's would
-  return { at, cached: last.cached, total: last.total, warnings, text: answer.choices[0].message.content, usage, timings, disk, model: glm.model }
+  return {
+    at,
+    cached: last.cached,
+    total: last.total,
+    warnings,
+    text: answer.choices[0].message.content,
+    usage,
+    timings,
+    disk,
+    model: glm.model,
+  }
 }
