@@ -51,8 +51,8 @@ function summary(): string {
     ),
     free: bytes(free ?? 0),
   }
-  const none = models.length === 0 ? say('keptNone') : ''
-  return joined(none, say(free === undefined ? 'keptTotalOnly' : 'keptTotal', slots))
+  if (models.length === 0) return joined(say('keptNone'), free === undefined ? '' : say('keptFree', slots))
+  return say(free === undefined ? 'keptTotalOnly' : 'keptTotal', slots)
 }
 
 function row(model: CachedModel): HTMLElement {

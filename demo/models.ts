@@ -58,10 +58,12 @@ export function chooseFiles(files: Given): void {
   choose('files')
 }
 
-/** Puts a name into the field, as if it had been typed. */
+/** Puts a name into the field, as if it had been typed; what the catalog knows is taken there, with its licence's notice. */
 export function chooseName(name: string): void {
-  url.value = name
-  choose('other')
+  const place = name.replace(/@[^/]+/, '')
+  const entry = entries.find(({ repository, file }) => repository && place === `${repository}/${file}`)
+  if (!entry) url.value = name
+  choose(entry?.id ?? 'other')
 }
 
 /** Points at the name where it is still missing. */

@@ -98,5 +98,6 @@ function write(): void {
       option.textContent = say(`${id}_${values[index]}` as Word)
     }
   }
-  memory.placeholder = plan && !plan.memory.given ? say('memoryAssumed', { bytes: bytes(plan.memory.bytes, 1) }) : ''
+  memory.placeholder = plan && !plan.memory.given ? number(plan.memory.bytes / 1e9, 1) : ''
+  context.placeholder = numberIn(context) === undefined && plan ? number(plan.context) : ''
 }

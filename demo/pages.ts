@@ -28,5 +28,6 @@ function show(): void {
     if (here) part(`to-${one}`).setAttribute('aria-current', 'page')
     else part(`to-${one}`).removeAttribute('aria-current')
   }
+  document.body.dataset.page = page()
   for (const write of listeners) write(page())
 }

@@ -41,7 +41,8 @@ export function hideProgress(): void {
 /** Stopped by the person: what is kept, and a button that goes on. */
 export function showStopped(meter: Meter, keeps: boolean, resume: () => void): void {
   const here = meter.here()
-  display('stopped', say('progressStopped'), here ? (keeps ? say('progressKept', here) : say('progressLost')) : '', ['resume', 'close'])
+  const kept = here ? say('progressKept', here) : say('progressSome')
+  display('stopped', say('progressStopped'), keeps ? kept : say('progressLost'), ['resume', 'close'])
   onResume = resume
 }
 
@@ -79,11 +80,15 @@ export function createMeter(expected = 0, resumed = false): Meter {
     announce(say(next))
   }
 
-  function show(progress: Progress): void {
+  function show(told: Progress): void {
     const now = performance.now()
+    // What goes on reads what it kept first, and then waits for the network: that is how far the download is.
+    const going = resumed && !downloaded && told.phase === 'upload' && told.cached < told.total
+    const progress: Progress = going ? { ...told, phase: 'download', loaded: Math.max(told.loaded, told.cached) } : told
     const { phase, loaded, total, cached } = progress
     most = { ...most, cached: Math.max(most.cached, cached) }
-    if (phase === 'download') {
+    if (going) most = { ...most, loaded, total }
+    else if (phase === 'download') {
       lastDownload = now
       downloaded = true
       most = { ...most, loaded: Math.max(most.loaded, loaded), total: Math.max(expected, total) }

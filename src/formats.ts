@@ -4,16 +4,20 @@
 export { loadFitting } from './engine/fitting.ts'
 export { readForeign } from './engine/foreign.ts'
 export { readGguf } from './engine/gguf.ts'
-export { locate, openModel } from './engine/place.ts'
+export { openModel, planPlace } from './engine/place.ts'
 export { planModel } from './engine/plan.ts'
 
+import { keptName } from './engine/kept.ts'
 import { exportModel, importModel, repairCache } from './weights/carry.ts'
 import { cacheSize, deleteFromCache, listCache } from './weights/store.ts'
 
 export const cache = {
   list: () => listCache(),
   size: () => cacheSize(),
-  delete: (name: string) => deleteFromCache(name),
+  /** The files of a model, and what was made of them. */
+  delete: async (name: string) => {
+    for (const row of [name, keptName(name, 'q4'), keptName(name, 'q8')]) await deleteFromCache(row)
+  },
   repair: (name: string) => repairCache(name),
   export: (name: string, folder: FileSystemDirectoryHandle) => exportModel(name, folder),
   import: (folder: FileSystemDirectoryHandle) => importModel(folder),

@@ -1,6 +1,5 @@
 // The worker: loads an engine and serves it to the page.
-import { type LoadEvents, serve, type WireLoad, type WirePlan } from './api/channel.ts'
-import type { ModelPlan } from './api/plan.ts'
+import { type LoadEvents, serve, type WireLoad } from './api/channel.ts'
 import type { Progress } from './api/types.ts'
 import { readModel } from './engine/checkpoint.ts'
 import { Engine } from './engine/engine.ts'
@@ -38,7 +37,10 @@ serve({
     const { bench } = await fetchTools()
     return bench(loaded, options, onPhase, signal)
   },
-  plan,
+  async plan(options, signal) {
+    const formats = fetchFormats(options.formats)
+    return (await formats()).planPlace(options, signal, { read: readModel, formats, openGpu })
+  },
   async adapter(powerPreference) {
     const gpu = await openGpu(navigator.gpu, { powerPreference })
     gpu.close()
@@ -62,7 +64,7 @@ async function load(options: WireLoad, events: LoadEvents, signal: AbortSignal):
   }
   const formats = fetchFormats(address)
   const { loadFitting, openModel } = await formats()
-  const opened = await openModel(model, options, events, signal)
+  const opened = await openModel(model, options, events, signal, { load: Engine.load, read: readModel })
   const { source, choice } = opened
   try {
     const loaded = await loadFitting({
@@ -72,7 +74,7 @@ async function load(options: WireLoad, events: LoadEvents, signal: AbortSignal):
       weights,
       formats,
       admit: opened.admit,
-      load: Engine.load,
+      load: opened.load,
       read: readModel,
       onProgress: opened.progress,
       onWarning: events.onWarning,
@@ -80,20 +82,6 @@ async function load(options: WireLoad, events: LoadEvents, signal: AbortSignal):
     await opened.finish(signal)
     return loaded
   } finally {
-    opened.close()
+    await opened.close()
   }
-}
-
-/** Headers only, by small ranges: nothing is cached, no weight is read. */
-async function plan(options: WirePlan, signal: AbortSignal): Promise<ModelPlan> {
-  const formats = fetchFormats(options.formats)
-  const { locate, planModel } = await formats()
-  const { source, choice } = await locate(options.model, options, signal)
-  const files = await readModel(source, { formats, signal })
-  const gpu = await openGpu(navigator.gpu, options)
-  gpu.close()
-  const { binding, buffer } = gpu.limits
-  const gigabytes = (navigator as { deviceMemory?: number }).deviceMemory
-  const machine = { binding, buffer, software: gpu.info.software, ...(gigabytes ? { memory: gigabytes * 2 ** 30 } : {}) }
-  return { ...planModel(options.model.id ?? options.model.name ?? source.name, files, options, machine), ...(choice ? { choice } : {}) }
 }

@@ -59,7 +59,7 @@ async function chosen(options: Omit<FittingOptions, 'load'>): Promise<WeightsFor
 }
 
 /** Browsers tell at most 8 GB; Node's own is told by the command line. */
-function machineMemory(): { memory?: number } {
+export function machineMemory(): { memory?: number } {
   const { deviceMemory } = (globalThis.navigator ?? {}) as { deviceMemory?: number }
   return deviceMemory ? { memory: deviceMemory * 2 ** 30 } : {}
 }

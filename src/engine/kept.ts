@@ -10,15 +10,18 @@ import type { LoaderOptions } from '../weights/load.ts'
 import type { ShardOptions } from '../weights/shards.ts'
 import { readJson, type Source } from '../weights/source.ts'
 import { asManifest, deleteFromCache, indexedStore, type PieceStore, rowKey } from '../weights/store.ts'
-import { type ModelFiles, readModel } from './checkpoint.ts'
+import type { ModelFiles, readModel } from './checkpoint.ts'
 import type { Engine, EngineOptions } from './engine.ts'
-import { PackedLoad, type PackedLoadOptions } from './packed_load.ts'
+import { PackedLoad, type PackedLoadOptions, packedBytes } from './packed_load.ts'
 
 export interface KeepingOptions extends WriterOptions, ShardOptions {
   /** `Engine.load`: this file is fetched alone, without an engine. */
   load: (options: EngineOptions) => Promise<Engine>
+  read: typeof readModel
   /** Reads a source through the cache; `keep`: whether its files are kept as they are. */
   through: (source: Source, keep: boolean) => Promise<CachedSource>
+  /** Throws where so many bytes have no room under that name: asked before the first of them. */
+  room?: (name: string, bytes: number) => Promise<void>
   onWarning?: ((warning: GlmError) => void) | undefined
 }
 
@@ -50,7 +53,7 @@ export class Keeping {
       const engine = await this.#kept(options, name, store)
       if (engine) return engine
     }
-    const files = (await mayBePlain(source, options.signal)) ? await readModel(source, options) : undefined
+    const files = (await mayBePlain(source, options.signal)) ? await this.#options.read(source, options) : undefined
     if (!files || !isPlain(files, weights)) return this.#asItIs(options, source)
     const pack = () => this.#pack(options, source, files, { ...this.#options, name, format, store, writer: this.#writer(options) })
     try {
@@ -110,6 +113,7 @@ export class Keeping {
 
   async #pack(options: EngineOptions, source: Source, files: ModelFiles, own: PackedLoadOptions) {
     await this.close()
+    await this.#options.room?.(own.name, packedBytes(files, own.format, own))
     const cached = await this.#options.through(source, false)
     this.#cached = cached
     let packing: PackedLoad | undefined
@@ -125,6 +129,7 @@ export class Keeping {
     this.#packing = packing
     const merged: EngineOptions & Pick<LoaderOptions, 'onMatrix'> = {
       ...options,
+      admit: undefined, // asked above: what is kept is less than what is read
       id: options.id ?? source.name,
       onMatrix: packing.onMatrix,
       ...read(packing, options),

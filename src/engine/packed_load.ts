@@ -28,6 +28,16 @@ export interface PackedLoadOptions extends ShardOptions {
   onWarning?: ((warning: GlmError) => void) | undefined
 }
 
+/** Bytes of what a model is made into: what is kept of it. */
+export const packedBytes = ({ config, checkpoint }: ModelFiles, format: 'q4' | 'q8', options: ShardOptions): number =>
+  planOf(packItems(config, checkpoint, { weights: format }), options).bytes
+
+const planOf = (items: readonly PackItem[], options: ShardOptions): PackedPlan =>
+  planPacked(
+    items.map(({ name, packed }) => [name, packed]),
+    options,
+  )
+
 /** Kept tensors stand beside the source's files, which may have the same names. */
 const prefix = 'packed/'
 /** Names the files that a row is made of: what was kept of others is of no use. */
@@ -70,10 +80,7 @@ export class PackedLoad {
         await putWhole(writer, marks)
       }
       const items = packItems(files.config, files.checkpoint, { weights: options.format })
-      const plan = planPacked(
-        items.map(({ name, packed }) => [name, packed]),
-        options,
-      )
+      const plan = planOf(items, options)
       const shards = []
       for (const shard of plan.shards) shards.push(await KeptShard.open(writer, shard))
       return new PackedLoad(source, files, options, writer, items, shards, plan.index)

@@ -1,8 +1,9 @@
 // From what a page names to the files of one model: downloaded, kept and told of on the way. Part of the lazy bundle.
-import type { LoadEvents, WireLoad, WireModel } from '../api/channel.ts'
-import type { ModelChoice } from '../api/plan.ts'
+import type { LoadEvents, WireLoad, WireModel, WirePlan } from '../api/channel.ts'
+import type { ModelChoice, ModelPlan } from '../api/plan.ts'
 import type { Progress } from '../api/types.ts'
 import { GlmError } from '../errors.ts'
+import type { openGpu as open } from '../gpu/device.ts'
 import { catalog } from '../model/catalog.ts'
 import { bundledSource } from '../weights/bundled.ts'
 import { cachedSource } from '../weights/cache.ts'
@@ -15,7 +16,11 @@ import { checkRoom } from '../weights/room.ts'
 import type { Source } from '../weights/source.ts'
 import { Speed } from '../weights/speed.ts'
 import { listCache } from '../weights/store.ts'
-import type { ModelFiles } from './checkpoint.ts'
+import type { Formats, ModelFiles, readModel } from './checkpoint.ts'
+import type { Engine, EngineOptions } from './engine.ts'
+import { machineMemory } from './fitting.ts'
+import { Keeping } from './kept.ts'
+import { planModel } from './plan.ts'
 
 /** A model's files while it loads. */
 export interface OpenedModel {
@@ -26,42 +31,66 @@ export interface OpenedModel {
   admit(files: Pick<ModelFiles, 'checkpoint'>): Promise<void>
   /** Adds what came over the network and from the cache. */
   progress(progress: Pick<Progress, 'phase' | 'loaded' | 'total'>): void
+  /** Loads from `source`, and keeps what is to be kept. */
+  load: Load
   /** Writes down what was kept. */
   finish(signal?: AbortSignal): Promise<void>
-  close(): void
+  close(): Promise<void> | void
 }
+
+type Load = (options: EngineOptions) => Promise<Engine>
 
 export type Whereabouts = Pick<WireLoad, 'headers' | 'hub' | 'memory'>
 
+/** `load`: Engine.load; `read`: readModel. This file is fetched alone, without an engine. */
 export async function openModel(
   model: WireModel,
   options: Whereabouts & Pick<WireLoad, 'cache' | 'verify'>,
   events: LoadEvents,
   signal: AbortSignal,
+  { load, read }: { load: Load; read: typeof readModel },
 ): Promise<OpenedModel> {
   const { source: origin, choice } = await locate(model, options, signal)
-  const told = createTeller(events.onProgress)
-  const admitted = async () => {}
-  if (origin.local || model.embedded)
-    return { source: origin, ...told, admit: admitted, finish: async () => {}, close: () => origin.close?.() }
+  const { onWarning } = events
+  const { piece, progress } = createTeller(events.onProgress)
   const { revision } = origin
-  const source = await cachedSource(origin, {
-    keep: options.cache !== 'none',
-    verify: options.verify ?? 'download',
-    signal,
-    follow: checkPublished,
-    origin: { source: origin.name, ...(revision ? { revision } : {}), ...(model.licence ? { licence: model.licence } : {}) },
-    onWarning: events.onWarning,
-    onPiece: told.piece,
-  })
-  return {
-    source,
-    ...(choice ? { choice } : {}),
-    progress: told.progress,
-    admit: options.cache === 'none' ? admitted : ({ checkpoint }) => checkRoom(origin.name, checkpoint.bytes),
-    finish: (signal) => source.finish(signal),
-    close: () => source.close?.(),
+  const { licence } = model
+  const kept = { source: origin.name, ...(revision ? { revision } : {}), ...(licence ? { licence } : {}) }
+  const through = (source: Source, keep: boolean) =>
+    cachedSource(source, {
+      keep,
+      verify: options.verify ?? 'download',
+      signal,
+      follow: checkPublished,
+      origin: kept,
+      onWarning,
+      onPiece: piece,
+    })
+  const opened = { progress, admit: async () => {}, ...(choice ? { choice } : {}) }
+  if (origin.local || model.embedded) return { ...opened, source: origin, load, finish: async () => {}, close: () => origin.close?.() }
+  const admit: OpenedModel['admit'] = ({ checkpoint }) => checkRoom(origin.name, checkpoint.bytes)
+  if (options.cache === 'none' || options.cache === 'source') {
+    const keep = options.cache === 'source'
+    const source = await through(origin, keep)
+    return { ...opened, ...(keep ? { admit } : {}), source, load, finish: (end) => source.finish(end), close: () => source.close?.() }
   }
+  const keeping = new Keeping({ load, read, through, room: checkRoom, onWarning, ...(licence ? { origin: { licence } } : {}) })
+  return { ...opened, admit, source: origin, load: keeping.load, finish: (end) => keeping.finish(end), close: () => keeping.close() }
+}
+
+/** Headers only, by small ranges: nothing is cached, no weight is read. */
+export async function planPlace(
+  options: WirePlan,
+  signal: AbortSignal,
+  { read, formats, openGpu }: { read: typeof readModel; formats: () => Promise<Formats>; openGpu: typeof open },
+): Promise<ModelPlan> {
+  const { source, choice } = await locate(options.model, options, signal)
+  const files = await read(source, { formats, signal })
+  const gpu = await openGpu(navigator.gpu, options)
+  gpu.close()
+  const { id = options.model.name ?? source.name } = options.model
+  const plan = planModel(id, files, options, { ...gpu.limits, software: gpu.info.software, ...machineMemory() })
+  return { ...plan, ...(choice ? { choice } : {}) }
 }
 
 /** A page of the hub rather than files. */
@@ -120,6 +149,7 @@ async function keptOf(hub: string): Promise<Source | undefined> {
 function createTeller(onProgress: LoadEvents['onProgress']) {
   const bytes = { network: 0, cached: 0, total: 0 }
   const speed = new Speed()
+  let ready = false
   const tell = (phase: Progress['phase'], loaded: number, file?: string) => {
     const now = performance.now()
     const total = Math.max(bytes.total, loaded)
@@ -138,13 +168,15 @@ function createTeller(onProgress: LoadEvents['onProgress']) {
   return {
     piece({ file, bytes: size, cached }: { file: string; bytes: number; cached: boolean }) {
       bytes[cached ? 'cached' : 'network'] += size
-      if (!cached) {
+      // What is kept beside it may come later; nobody waits for that.
+      if (!cached && !ready) {
         speed.add(bytes.network, performance.now())
         tell('download', bytes.network + bytes.cached, file)
       }
     },
     progress({ phase, loaded, total }: Pick<Progress, 'phase' | 'loaded' | 'total'>) {
       bytes.total = Math.max(total, bytes.network + bytes.cached)
+      ready = phase === 'ready'
       tell(phase, loaded)
     },
   }

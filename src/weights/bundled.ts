@@ -23,13 +23,8 @@ export function bundledSource(name: string, files: Record<string, string>): Sour
 }
 
 async function take(path: string, address: string | undefined): Promise<Uint8Array<ArrayBuffer>> {
-  const missing = (why: string, cause?: unknown) =>
-    new GlmError('file_missing', `${path} of the embedded model ${why}; serve the package's files beside its worker.`, { cause })
-  if (address === undefined) throw new GlmError('file_missing', `The embedded model has no ${path}.`)
-  const response = await fetch(address).catch((cause) => {
-    throw missing('could not be fetched', cause)
-  })
+  const response = address === undefined ? undefined : await fetch(address).catch(() => undefined)
   // A site with client-side routes answers its start page for every unknown address.
-  if (!response.ok || response.headers.get('content-type')?.includes('text/html')) throw missing('is not at its address')
-  return new Uint8Array(await response.arrayBuffer())
+  if (response?.ok && !response.headers.get('content-type')?.includes('text/html')) return new Uint8Array(await response.arrayBuffer())
+  throw new GlmError('file_missing', `${path} of the embedded model is not there; serve the package's files beside its worker.`)
 }

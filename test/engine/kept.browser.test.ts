@@ -1,5 +1,6 @@
 // The packed form of a model that is not quantised, kept in the browser's own IndexedDB under its own locks.
 import { afterEach, expect, inject, test } from 'vitest'
+import { readModel } from '../../src/engine/checkpoint.ts'
 import { Engine, type EngineOptions } from '../../src/engine/engine.ts'
 import { Keeping, keptName } from '../../src/engine/kept.ts'
 import { GlmError } from '../../src/errors.ts'
@@ -37,6 +38,7 @@ function network(most = Number.POSITIVE_INFINITY) {
 
 async function load({ source }: ReturnType<typeof network>): Promise<string> {
   const keeping = new Keeping({
+    read: readModel,
     load: Engine.load,
     through: (own, keep) => cachedSource(own, { keep, pieceBytes: sizes.pieceBytes, memoryBytes: 16_384 }),
     ...sizes,

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { WeightsFormat } from '../../src/api/types.ts'
+import { readModel } from '../../src/engine/checkpoint.ts'
 import { Engine, type EngineOptions } from '../../src/engine/engine.ts'
 import { Keeping, keptName } from '../../src/engine/kept.ts'
 import type { GlmError } from '../../src/errors.ts'
@@ -74,6 +75,7 @@ async function load(store: PieceStore, source: Source, weights: WeightsFormat = 
   const warnings: GlmError[] = []
   const onWarning = (warning: GlmError) => void warnings.push(warning)
   const keeping = new Keeping({
+    read: readModel,
     load: Engine.load,
     through: (own, keep) => cachedSource(own, { keep, store, onWarning, pieceBytes: sizes.pieceBytes, memoryBytes: 4096 }),
     store,

@@ -49,7 +49,7 @@ export async function watch(page, { profile: folder, onWorker = async () => {} }
         if (total > peaks.js) Object.assign(peaks, { js: total, page: own, worker: theirs })
       }),
       repeat(every, async () => {
-        for (const [kind, bytes] of Object.entries(processes(folder))) peaks[kind] = Math.max(peaks[kind] ?? 0, bytes)
+        for (const [kind, own] of Object.entries(processes(folder))) peaks[kind] = largest(peaks[kind], own)
       }),
       repeat(2000, async () => {
         peaks.disk = Math.max(peaks.disk ?? 0, folderBytes(folder))
@@ -91,7 +91,7 @@ function repeat(ms, run) {
   }
 }
 
-/** Resident bytes of the browser that uses a profile folder: of its largest renderer, of its GPU process, of the main process. */
+/** Resident bytes of the browser that uses a profile folder: of its largest renderer, of its GPU process, of the main process; files not counted. */
 function processes(folder) {
   const all = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -102,10 +102,12 @@ function processes(folder) {
     before = ours.size
     for (const { pid, parent } of all) if (ours.has(parent)) ours.add(pid)
   }
-  const largest = (type) =>
-    Math.max(0, ...all.filter(({ pid, command }) => ours.has(pid) && command.includes(type)).map(({ bytes }) => bytes))
-  return { renderer: largest('--type=renderer'), gpu: largest('--type=gpu-process'), browser: main?.bytes ?? 0 }
+  const of = (type) => all.filter(({ pid, command }) => ours.has(pid) && command.includes(type)).reduce(largest, undefined)
+  return { renderer: of('--type=renderer'), gpu: of('--type=gpu-process'), browser: main }
 }
+
+/** Of two processes, or two moments of one, what takes more. */
+const largest = (one, { own, shared } = { own: 0, shared: 0 }) => (one && one.own + one.shared >= own + shared ? one : { own, shared })
 
 function processOf(pid) {
   try {
@@ -113,7 +115,7 @@ function processOf(pid) {
     if (!command.includes('chrom')) return []
     const status = readFileSync(`/proc/${pid}/status`, 'utf8')
     const field = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0)
-    return [{ pid: Number(pid), parent: field('PPid'), command, bytes: 1024 * (field('RssAnon') + field('RssShmem')) }]
+    return [{ pid: Number(pid), parent: field('PPid'), command, own: 1024 * field('RssAnon'), shared: 1024 * field('RssShmem') }]
   } catch {
     return [] // it ended meanwhile, or it is somebody else's
   }

@@ -90,6 +90,7 @@ function modelFile(shape) {
   return path
 }
 
+process.once('SIGTERM', () => process.exit(143)) // Playwright would close its browser and let us go on
 main().catch((error) => {
   console.error(`real-size: ${error.stack}`)
   process.exitCode = 1
