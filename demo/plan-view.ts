@@ -9,12 +9,12 @@ import type { Word } from './words.ts'
 const shares = ['weights', 'kv', 'scratch'] as const
 const names: Record<(typeof shares)[number], Word> = { weights: 'planWeights', kv: 'planKv', scratch: 'planScratch' }
 
-export function writePlan({ asking, plan, error, variants }: PlanState): void {
+export function writePlan({ asking, local, plan, error, variants }: PlanState): void {
   const box = part('plan')
   box.dataset.state = asking ? 'asking' : error ? 'failed' : plan ? (plan.fits ? 'fits' : 'tight') : 'none'
   box.ariaBusy = String(asking)
   part('plan-verdict').replaceChildren(...verdict(asking, plan, error))
-  part('plan-figures').replaceChildren(...(plan ? figures(plan) : []))
+  part('plan-figures').replaceChildren(...(plan ? figures(plan, local) : []))
   part('plan-variants').replaceChildren(...(variants ? listed(variants) : []))
 }
 
@@ -40,12 +40,12 @@ function why({ fits, gpu, memory, weights, context, tensors, formats }: ModelPla
 
 const quoted = (weights: ModelPlan['weights']) => (language() === 'zh' ? `“${weightsName(weights)}”` : weightsName(weights))
 
-function figures(plan: ModelPlan): HTMLElement[] {
+function figures(plan: ModelPlan, local = false): HTMLElement[] {
   const { download, gpu, memory, tensors, context } = plan
   const split = tensors.filter(({ parts }) => parts > 1).length
   const asked = numberIn(part('context'))
   const facts: [Word, string][] = [
-    ['planDownload', download > 0 ? bytes(download, 2) : say('planNothing')],
+    ['planDownload', local ? say('planNothing') : bytes(download, 2)],
     ['planGpu', bytes(gpu.total, 2)],
     ...(split > 0 ? [['planSplit', say('planSplitMany', { count: number(split) })] as [Word, string]] : []),
   ]

@@ -12,6 +12,8 @@ export interface PlanState {
   question: string
   key: string
   asking: boolean
+  /** Its files lie on this machine. */
+  local?: boolean
   plan?: ModelPlan
   /** The variants of the repository, also when one of them is named. */
   variants?: { choice: ModelChoice; taken: string; take?: (file: string) => void }
@@ -64,9 +66,9 @@ async function ask(choice: Choice): Promise<void> {
 }
 
 function show(next: PlanState, choice?: Choice): void {
-  state = next
+  state = { ...next, local: typeof choice?.model === 'object' }
   showPlanned(next.plan, choice?.entry?.context)
-  writePlan(next)
+  writePlan(state)
 }
 
 /** A name that says the file of a repository keeps the list that the repository's own name brought. */

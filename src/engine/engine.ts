@@ -6,10 +6,10 @@ import { Buffers, guardMemory } from '../gpu/buffers.ts'
 import { type Gpu, type GpuOptions, openGpu } from '../gpu/device.ts'
 import { Pipelines } from '../gpu/pipeline.ts'
 import type { TunedStore } from '../gpu/tuned.ts'
-import { pageSize, type RowsShape } from '../kernels/rows.ts'
+import { pageSize } from '../kernels/rows.ts'
 import type { Choices } from '../model/choices.ts'
 import { Decoder, isOrdered, type Weights } from '../model/decoder.ts'
-import { pageBytes, widestRow } from '../model/sizes.ts'
+import { defaultContext, pageBytes, ring, roundingFrom, rowsShape } from '../model/sizes.ts'
 import type { Source } from '../weights/source.ts'
 import { checkWeights, type Formats, type ModelFiles, planWeights, readModel } from './checkpoint.ts'
 import { shownLogprobs } from './logprobs.ts'
@@ -56,10 +56,6 @@ export interface EngineOptions extends GpuOptions {
   /** Milliseconds; tests inject a slow one. */
   clock?: () => number
 }
-
-/** Positions the pool holds where nobody asks: enough for a chat, small enough for a phone. */
-const defaultContext = 4096
-const ring = 32
 
 export interface EngineParts {
   weights: Weights
@@ -295,7 +291,7 @@ async function assemble(options: Assembly): Promise<Engine> {
     Math.ceil(Math.min(options.wanted, config.context) / pageSize),
     Math.floor(gpu.limits.binding / pageBytes(config, kv)),
   )
-  const shape = shapeFor(gpu, files, pages)
+  const shape = rowsShape(config, { limit: gpu.limits.binding, software: gpu.info.software, pages })
   const rounding = !options.exact && (options.dot8 ?? parameterCount(files) >= roundingFrom)
   const choices = await Variants.open({
     gpu,
@@ -356,17 +352,6 @@ function kvFormatFor({ kv, exact, asked }: Assembly, { headDim }: ModelFiles['co
   if (kv === 'q8' && headDim % 32 !== 0)
     throw new GlmError('request_invalid', `kv q8 needs heads of a multiple of 32, and this model has ${headDim}; use f16.`)
   return kv ?? (exact || asked === 'f32' ? 'f32' : 'f16')
-}
-
-/** Below this many parameters rounding activations costs more in answers than it saves in time. */
-const roundingFrom = 100e6
-
-/** Rows of a pass and of logits, as many as one binding holds. */
-function shapeFor(gpu: Gpu, files: ModelFiles, pages: number): RowsShape {
-  const { config } = files
-  const within = (width: number, most: number) => Math.max(1, 2 ** Math.floor(Math.log2(Math.min(most, gpu.limits.binding / (width * 4)))))
-  const logits = within(config.vocabulary, 8)
-  return { rows: within(widestRow(config), gpu.info.software ? 64 : 256), logits, slots: logits, pages, ring }
 }
 
 const parameterCount = (files: ModelFiles): number => {

@@ -5,11 +5,11 @@ import { GlmError } from '../errors.ts'
 import { logprobWords } from '../kernels/logprobs.ts'
 import { type Coding, holds, scaled, splitRows } from '../kernels/matrix.ts'
 import { packedWords } from '../kernels/pack8.ts'
-import { pageSize, type RowsShape, rowsLayout } from '../kernels/rows.ts'
+import { pageSize, rowsLayout } from '../kernels/rows.ts'
 import { codingOf } from '../model/codings.ts'
 import type { Config } from '../model/config.ts'
 import { auxLength, planEmbedding, planFinal, planHead, planLayer } from '../model/layout.ts'
-import { pageBytes, widestRow } from '../model/sizes.ts'
+import { defaultContext, padded, pageBytes, ring, roundingFrom, rowsShape, widestRow } from '../model/sizes.ts'
 import { gigabytes } from '../weights/choose.ts'
 import type { MatrixPlan, VectorPlan } from '../weights/load.ts'
 import type { Checkpoint } from '../weights/tensor.ts'
@@ -38,12 +38,8 @@ interface Tensors {
 
 type Format = PlannedFormat['weights'] | 'f32'
 
-const defaultContext = 4096
 /** Where neither the caller nor the machine says how much memory there is. */
 const modestMemory = 4e9
-/** Below this many parameters activations are not rounded. */
-const roundingFrom = 100e6
-const ring = 32
 const mostLayers = 1000
 
 export function planModel(name: string, files: PlanFiles, options: PlanOptions, machine: PlanMachine): ModelPlan {
@@ -208,15 +204,12 @@ interface Scratch {
 /** Activations, logits, the rotary table and the tables of rows: as decoder, runner and sampler make them for a chat. */
 function scratchBytes(config: Config, { limit, pages, kv, software, rounds, ordered }: Scratch): number {
   const { hidden, heads, headDim, ffn, vocabulary, rotary } = config
-  const within = (width: number, most: number) => Math.max(1, 2 ** Math.floor(Math.log2(Math.min(most, limit / (width * 4)))))
-  const logits = within(vocabulary, 8)
-  const shape: RowsShape = { rows: within(widestRow(config), software ? 64 : 256), logits, slots: logits, pages, ring }
-  const padded = (width: number) => Math.ceil(width / 32) * 32
+  const shape = rowsShape(config, { limit, software, pages })
   const values =
     shape.rows * (padded(hidden) * (config.postNorms ? 4 : 1) + 2 * padded(heads * headDim) + padded(ffn)) +
     (ordered ? shape.rows * widestRow(config) : 0) +
     (rounds ? packedWords(shape.rows, Math.ceil(widestRow(config) / 32)) : 0) +
-    logits * vocabulary +
+    shape.logits * vocabulary +
     pages * pageSize * rotary +
     2 * rowsLayout(shape).words +
     3 * shape.slots * ring * (1 + logprobWords)

@@ -66,7 +66,12 @@ function ofTrack(track: Track, range: [Ticks, Ticks] | undefined, origin: Ticks)
   const last = range ? times.seek(range[1] - shift - 1, -1, none) + 1 : times.length
   const end = last < times.length ? times.at(last) : last > 0 ? ends(track) : 0
   const starts = filled(Math.max(0, last - first), (k) => times.at(first + k) + shift)
-  return { kind: 'track', times: track.kind === 'event' || track.kind === 'text' ? risen(starts) : starts, end: end + shift, ...(times.rate ? { rate: times.rate } : {}) }
+  return {
+    kind: 'track',
+    times: track.kind === 'event' || track.kind === 'text' ? risen(starts) : starts,
+    end: end + shift,
+    ...(times.rate ? { rate: times.rate } : {}),
+  }
 }
 
 function explicit(input: { times?: ArrayLike<Seconds>; ticks?: ArrayLike<Ticks> }, ledger: Ledger): Axis {
@@ -83,7 +88,13 @@ function explicit(input: { times?: ArrayLike<Seconds>; ticks?: ArrayLike<Ticks> 
   return { kind: 'explicit', times: rising, end: (rising.at(-1) ?? 0) + step }
 }
 
-function ofModel(input: { profile: ProfileName; id?: string }, tracks: ReadonlyMap<string, Track>, range: Range, origin: Ticks, ledger: Ledger): Axis {
+function ofModel(
+  input: { profile: ProfileName; id?: string },
+  tracks: ReadonlyMap<string, Track>,
+  range: Range,
+  origin: Ticks,
+  ledger: Ledger,
+): Axis {
   const one = profile(input.profile)
   if (one.kind === 'rate') return { ...uniform({ rate: one.tokens }, span(range, tracks, origin)), kind: 'model', profile: input.profile }
   const track = input.id === undefined ? only(one.kind, tracks) : named(input.id, tracks)
@@ -92,13 +103,25 @@ function ofModel(input: { profile: ProfileName; id?: string }, tracks: ReadonlyM
   const shift = track.offset - origin
   const start = starts(track)
   const length = track.times.length === 0 ? 0 : toSeconds(ends(track) - start)
-  ledger.note('TOO_LONG', track.id, length > one.longest ? 1 : 0, undefined, `It lasts ${length.toFixed(1)} s; ${input.profile} hears ${one.longest} s.`)
+  ledger.note(
+    'TOO_LONG',
+    track.id,
+    length > one.longest ? 1 : 0,
+    undefined,
+    `It lasts ${length.toFixed(1)} s; ${input.profile} hears ${one.longest} s.`,
+  )
   const tokens = grid(one.tokens)
   const times = audioTokens(input.profile, length).flatMap((count, chunk) =>
     Array.from({ length: count }, (_, k) => start + shift + fromSeconds(chunk * one.chunk) + at(tokens, k)),
   )
   const from = times.at(-1) ?? start + shift
-  return { kind: 'model', profile: input.profile, times: Float64Array.from(times), end: times.length === 0 ? from : from + at(tokens, 1), rate: one.tokens }
+  return {
+    kind: 'model',
+    profile: input.profile,
+    times: Float64Array.from(times),
+    end: times.length === 0 ? from : from + at(tokens, 1),
+    rate: one.tokens,
+  }
 }
 
 function ofFrames(name: ProfileName, pair: number, track: Track, origin: Ticks): Axis {
@@ -111,7 +134,11 @@ function ofFrames(name: ProfileName, pair: number, track: Track, origin: Ticks):
   const clip = { frames: count, duration: toSeconds(ends(track) - start) }
   const taken = times.rate
     ? sampleFrames(name, { ...clip, fps: times.rate })
-    : sampleFrames(name, { ...clip, fps: Math.max(1e-3, count / clip.duration), times: Array.from({ length: count }, (_, i) => toSeconds(times.at(first + i) - start)) })
+    : sampleFrames(name, {
+        ...clip,
+        fps: Math.max(1e-3, count / clip.duration),
+        times: Array.from({ length: count }, (_, i) => toSeconds(times.at(first + i) - start)),
+      })
   const heads = taken.filter((_, i) => i % pair === 0)
   const rate = times.rate && grid(times.rate)
   // The processors' own division, so that a label that is a tie of doubles falls as it does there.
@@ -136,7 +163,9 @@ export function span(range: Range, tracks: ReadonlyMap<string, Track>, origin: T
     return [from, to]
   }
   const all = range === 'union' || range === 'intersection' ? [...tracks.values()] : [named(range, tracks)]
-  const spans = all.filter((track) => track.times.length > 0).map((track) => [starts(track) + track.offset - origin, ends(track) + track.offset - origin] as const)
+  const spans = all
+    .filter((track) => track.times.length > 0)
+    .map((track) => [starts(track) + track.offset - origin, ends(track) + track.offset - origin] as const)
   if (spans.length === 0) return [0, 0]
   const [low, high] = range === 'intersection' ? [Math.max, Math.min] : [Math.min, Math.max]
   return [low(...spans.map(([from]) => from)), high(...spans.map(([, to]) => to))]
@@ -155,7 +184,8 @@ function only(kind: Track['kind'], tracks: ReadonlyMap<string, Track>): Track {
 }
 
 function filled(count: number, time: (k: number) => Ticks): Float64Array {
-  if (!Number.isInteger(count) || count < 0 || count > MAX_CELLS) throw fault('E_RANGE', '', `An axis of ${count} cells is none, or too long.`)
+  if (!Number.isInteger(count) || count < 0 || count > MAX_CELLS)
+    throw fault('E_RANGE', '', `An axis of ${count} cells is none, or too long.`)
   const out = new Float64Array(count)
   for (let k = 0; k < count; k++) out[k] = time(k)
   return out

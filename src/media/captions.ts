@@ -1,5 +1,5 @@
 // A track of captions: cues by start, the longer first, each over [start, end). They may overlap, so a cell has a list of them.
-import { type Ledger } from './faults.ts'
+import type { Ledger } from './faults.ts'
 import { fromSeconds, type Ticks } from './ticks.ts'
 import { Listed, type Work } from './times.ts'
 import { before, type Cue, shift, type TextInput, type Track } from './tracks.ts'
@@ -24,7 +24,18 @@ export function textTrack(id: string, input: TextInput, ledger: Ledger): Track {
   const times = new Listed(Float64Array.from(order, (i) => starts[i]!))
   const moved = order.some((index, rank) => index !== rank)
   const repairs = { reordered, duplicates: 0, dropped: bad, priming: before(times) }
-  return { id, kind: 'text', times, ends: Float64Array.from(order, (i) => ends[i]!), ...(moved ? { order } : {}), cues, count: cues.length, last: 1, offset: shift(id, input), repairs }
+  return {
+    id,
+    kind: 'text',
+    times,
+    ends: Float64Array.from(order, (i) => ends[i]!),
+    ...(moved ? { order } : {}),
+    cues,
+    count: cues.length,
+    last: 1,
+    offset: shift(id, input),
+    repairs,
+  }
 }
 
 /** Sorts by start, then the longer first; only a start before the last one is a fault. */

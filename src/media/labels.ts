@@ -69,7 +69,8 @@ export const profiles = {
 export type ProfileName = keyof typeof profiles
 
 export function profile(name: ProfileName): VideoProfile | AudioProfile | RateProfile {
-  if (!Object.hasOwn(profiles, name)) throw fault('E_RANGE', '', `There is no profile ${String(name)}; there are ${Object.keys(profiles).join(', ')}.`)
+  if (!Object.hasOwn(profiles, name))
+    throw fault('E_RANGE', '', `There is no profile ${String(name)}; there are ${Object.keys(profiles).join(', ')}.`)
   return profiles[name]
 }
 
@@ -93,7 +94,8 @@ export function sampleFrames(name: ProfileName, clip: Clip): number[] {
   const fps = num / den
   const last = clip.frames - 1
   const duration = clip.duration || halfEven(last / fps) + 1
-  const found = one.sampling.kind === 'steady' ? steady(one.sampling, clip, fps, duration) : tiered(one.sampling, one.pair, clip, fps, duration)
+  const found =
+    one.sampling.kind === 'steady' ? steady(one.sampling, clip, fps, duration) : tiered(one.sampling, one.pair, clip, fps, duration)
   const single = [...new Set(found.map((index) => Math.min(last, index)))]
   while (single.length % one.pair !== 0) single.push(single.at(-1)!)
   return single
@@ -110,7 +112,7 @@ export function labelOf(name: ProfileName, seconds: Seconds): string {
 export function audioTokens(name: ProfileName, seconds: Seconds): number[] {
   const one = profile(name)
   if (one.kind !== 'audio') throw fault('E_RANGE', '', `Profile ${name} takes no sound.`)
-  const samples = Math.floor(Math.min(seconds, one.longest) * one.sampleRate)
+  const samples = Math.floor(Math.min(seconds, one.longest) * one.sampleRate + 1e-6)
   const room = one.chunk * one.sampleRate
   const chunks = Math.ceil(samples / room)
   return Array.from({ length: chunks }, (_, k) => tokensOf(Math.floor(Math.min(room, samples - k * room) / one.hop)))
@@ -132,7 +134,11 @@ function steady(how: Steady, clip: Clip, fps: number, duration: Seconds): number
   }
   const count = Math.max(1, Math.floor(duration * how.fps))
   const marks = Array.from({ length: count }, (_, i) => i)
-  if (clip.times) return walk(clip.times, marks.map((i) => i / how.fps))
+  if (clip.times)
+    return walk(
+      clip.times,
+      marks.map((i) => i / how.fps),
+    )
   return marks.map((i) => Math.ceil((i * fps) / how.fps))
 }
 

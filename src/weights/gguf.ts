@@ -1,6 +1,7 @@
 // Opens a GGUF: one file, or parts named -00001-of-0000N.gguf. Only headers are read here, in growing ranges; tensors are read by range, later.
 // Files are untrusted: every count is held against the file's real size before memory is taken for it, and each of them costs bytes of the file.
 import { GlmError } from '../errors.ts'
+import { checkOverlap } from './safetensors.ts'
 import type { Source } from './source.ts'
 import type { TensorEntry } from './tensor.ts'
 
@@ -234,19 +235,6 @@ function place(infos: Info[], { at, size: fileSize, file }: Cursor, alignment: n
   }
   checkOverlap([...tensors.values()], file)
   return tensors
-}
-
-function checkOverlap(tensors: TensorEntry[], file: string): void {
-  const sorted = tensors.filter(({ start, end }) => end > start).sort((a, b) => a.start - b.start)
-  for (const [at, { name, start }] of sorted.entries()) {
-    const before = sorted[at - 1]
-    if (before && before.end > start) {
-      throw new GlmError(
-        'file_invalid',
-        `"${brief(before.name)}" and "${brief(name)}" share bytes of ${file}; download or convert it again.`,
-      )
-    }
-  }
 }
 
 /** The header goes on behind the bytes at hand. */

@@ -304,7 +304,7 @@ function retryAfter(headers: Headers): number | undefined {
   return wait >= 0 ? Math.min(wait, longestPause) : undefined
 }
 
-function pause(ms: number, signal?: AbortSignal): Promise<void> {
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = () => {
       clearTimeout(timer)

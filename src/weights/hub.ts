@@ -1,7 +1,7 @@
 // A repository on the Hugging Face hub, or on a mirror of it. One question tells its commit, files, sizes and hashes; every byte then comes from
 // that commit, so that a push under way cannot mix two versions. What the hub answers is untrusted.
 import { asGlmError, GlmError, throwIfAborted } from '../errors.ts'
-import { httpSource } from './http.ts'
+import { httpSource, pause } from './http.ts'
 import type { Source } from './source.ts'
 
 export const defaultHub = 'https://huggingface.co'
@@ -279,20 +279,6 @@ function parseFile(sibling: unknown, repository: string): HubFile {
   if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256))
     throw invalid(repository, `gives ${JSON.stringify(path)} no usable hash`)
   return { path, size, sha256 }
-}
-
-function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer)
-      reject(new GlmError('aborted', 'The call was aborted.', { cause: signal?.reason }))
-    }
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop)
-      resolve()
-    }, ms)
-    signal?.addEventListener('abort', stop, { once: true })
-  })
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)

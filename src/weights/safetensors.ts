@@ -119,7 +119,8 @@ function parseTensor(name: string, value: unknown, data: number, fileSize: numbe
   return { name, dtype, shape, file, start, end }
 }
 
-function checkOverlap(tensors: TensorEntry[], file: string): void {
+/** Throws where two tensors share bytes. */
+export function checkOverlap(tensors: TensorEntry[], file: string): void {
   const sorted = tensors.filter(({ start, end }) => end > start).sort((a, b) => a.start - b.start)
   for (const [at, { name, start }] of sorted.entries()) {
     const before = sorted[at - 1]

@@ -39,7 +39,7 @@ export async function watch(page, { profile: folder, onWorker = async () => {} }
   let timers = []
   let peaks
   const start = () => {
-    peaks = { samples: 0, js: 0 }
+    peaks = { samples: 0, js: 0, rendererBefore: processes(folder).renderer }
     timers = [
       repeat(every, async () => {
         const own = heap(await session.send('Runtime.getHeapUsage'))
@@ -49,7 +49,7 @@ export async function watch(page, { profile: folder, onWorker = async () => {} }
         if (total > peaks.js) Object.assign(peaks, { js: total, page: own, worker: theirs })
       }),
       repeat(every, async () => {
-        for (const [kind, own] of Object.entries(processes(folder))) peaks[kind] = largest(peaks[kind], own)
+        for (const [kind, own] of Object.entries(processes(folder))) peaks[kind] = Math.max(peaks[kind] ?? 0, own)
       }),
       repeat(2000, async () => {
         peaks.disk = Math.max(peaks.disk ?? 0, folderBytes(folder))
@@ -91,7 +91,7 @@ function repeat(ms, run) {
   }
 }
 
-/** Resident bytes of the browser that uses a profile folder: of its largest renderer, of its GPU process, of the main process; files not counted. */
+/** Private resident bytes of the browser that uses a profile folder: of its largest renderer, of its GPU process, of the main process. */
 function processes(folder) {
   const all = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -102,12 +102,9 @@ function processes(folder) {
     before = ours.size
     for (const { pid, parent } of all) if (ours.has(parent)) ours.add(pid)
   }
-  const of = (type) => all.filter(({ pid, command }) => ours.has(pid) && command.includes(type)).reduce(largest, undefined)
-  return { renderer: of('--type=renderer'), gpu: of('--type=gpu-process'), browser: main }
+  const largest = (type) => Math.max(0, ...all.filter(({ pid, command }) => ours.has(pid) && command.includes(type)).map(({ own }) => own))
+  return { renderer: largest('--type=renderer'), gpu: largest('--type=gpu-process'), browser: main?.own ?? 0 }
 }
-
-/** Of two processes, or two moments of one, what takes more. */
-const largest = (one, { own, shared } = { own: 0, shared: 0 }) => (one && one.own + one.shared >= own + shared ? one : { own, shared })
 
 function processOf(pid) {
   try {
@@ -115,7 +112,7 @@ function processOf(pid) {
     if (!command.includes('chrom')) return []
     const status = readFileSync(`/proc/${pid}/status`, 'utf8')
     const field = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0)
-    return [{ pid: Number(pid), parent: field('PPid'), command, own: 1024 * field('RssAnon'), shared: 1024 * field('RssShmem') }]
+    return [{ pid: Number(pid), parent: field('PPid'), command, own: 1024 * field('RssAnon') }]
   } catch {
     return [] // it ended meanwhile, or it is somebody else's
   }

@@ -1,7 +1,6 @@
 // The two visits as a table, the parts of each load as another, and what must hold.
 
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
-const processMemory = ({ own, shared }) => `${megabytes(own)} + ${megabytes(shared)}`
 const seconds = (value) => (value === undefined ? '' : `${value.toFixed(1)} s`)
 
 const rows = [
@@ -20,9 +19,9 @@ const rows = [
   ['JS memory at its peak, page and worker', ({ peaks }) => megabytes(peaks.js)],
   ['… of the worker: heap + buffers', ({ peaks }) => `${megabytes(peaks.worker.heap)} + ${megabytes(peaks.worker.buffers)}`],
   ['… of the page: heap + buffers', ({ peaks }) => `${megabytes(peaks.page.heap)} + ${megabytes(peaks.page.buffers)}`],
-  ['renderer process at its peak: own + shared', ({ peaks }) => processMemory(peaks.renderer)],
-  ['GPU process at its peak: own + shared', ({ peaks }) => processMemory(peaks.gpu)],
-  ['browser process at its peak: own + shared', ({ peaks }) => processMemory(peaks.browser)],
+  ['renderer process, before and at its peak', ({ peaks }) => `${megabytes(peaks.rendererBefore)}, ${megabytes(peaks.renderer)}`],
+  ['GPU process at its peak', ({ peaks }) => megabytes(peaks.gpu)],
+  ['browser process at its peak', ({ peaks }) => megabytes(peaks.browser)],
   ['disk at its peak', ({ peaks }) => megabytes(peaks.disk)],
   ['IndexedDB says it uses', ({ disk }) => megabytes(disk)],
   ['prompt and answer, tokens', ({ usage }) => `${usage.prompt_tokens} + ${usage.completion_tokens}`],
