@@ -1,5 +1,5 @@
 // Loading: one model at a time, with progress and a way out. The one before is closed first, for its memory.
-import { type Glm, type GlmError, loadGlm } from 'glm-webgpu'
+import { type Glm, type GlmError, loadGlm, type Progress } from 'glm-webgpu'
 import { codeOf, hideError, showError } from './banner.ts'
 import { ask, writeFit } from './gpu.ts'
 import { inEveryLanguage, joined, say } from './language.ts'
@@ -53,7 +53,9 @@ export async function load(choice: Choice, options: Options, resumed = false): P
   writeModel()
   try {
     await closing
-    const glm = await loadGlm(choice.model, { ...options, signal: controller.signal, onProgress: meter.show, onWarning: warn })
+    // What is told after the end would be written over what came of it.
+    const onProgress = (progress: Progress) => running === controller && meter.show(progress)
+    const glm = await loadGlm(choice.model, { ...options, signal: controller.signal, onProgress, onWarning: warn })
     loaded = { glm, choice, options, title: choice.title, cached: meter.cached() }
     if (page() === 'models') showReady(choice.title)
     else hideProgress()
@@ -104,11 +106,14 @@ async function unload(): Promise<void> {
 }
 
 function failed(error: unknown, choice: Choice, options: Options, meter: Meter): void {
-  const keeps = options.cache !== 'none' && typeof choice.model === 'string'
+  const remote = typeof choice.model === 'string' && choice.key !== 'pocket'
+  const keeps = remote && options.cache !== 'none'
   const again = (next: Options, resumed: boolean) => void load(choice, next, resumed)
   if (codeOf(error) === 'aborted') {
     quiet = 'cancelled'
-    showStopped(meter, keeps, () => again(options, keeps && meter.here() !== undefined))
+    const here = meter.here()
+    const kept = here ? say('progressKept', here) : say('progressSome')
+    showStopped(keeps ? kept : remote ? say('progressLost') : '', () => again(options, keeps))
     return
   }
   quiet = 'noModel'

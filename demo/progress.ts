@@ -38,11 +38,9 @@ export function hideProgress(): void {
   onResume = undefined
 }
 
-/** Stopped by the person: what is kept, and a button that goes on. */
-export function showStopped(meter: Meter, keeps: boolean, resume: () => void): void {
-  const here = meter.here()
-  const kept = here ? say('progressKept', here) : say('progressSome')
-  display('stopped', say('progressStopped'), keeps ? kept : say('progressLost'), ['resume', 'close'])
+/** Stopped by the person: what became of it, and a button that goes on. */
+export function showStopped(text: string, resume: () => void): void {
+  display('stopped', say('progressStopped'), text, ['resume', 'close'])
   onResume = resume
 }
 

@@ -75,7 +75,7 @@ export const en = {
   minutes: '{count} min',
   hours: '{count} h',
   remedyMemory: 'Run it from memory, keep nothing',
-  remedySmaller: 'Load it with {weights}',
+  remedySmaller: 'Load as {weights}',
   remedyName: 'Change the name',
   remedyKept: 'See what is kept',
 

@@ -74,7 +74,7 @@ export const zh: Record<Word, string> = {
   minutes: '{count} 分钟',
   hours: '{count} 小时',
   remedyMemory: '直接从内存运行，不保存',
-  remedySmaller: '改用{weights}加载',
+  remedySmaller: '改用“{weights}”加载',
   remedyName: '修改名称',
   remedyKept: '查看已保存的模型',
 

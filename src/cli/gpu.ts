@@ -2,19 +2,23 @@
 import { GlmError } from '../errors.ts'
 import { dawn } from '../gpu/dawn.ts'
 
-// Dawn crashes when an adapter is collected while its device lives: hold it for good.
-const held = globalThis as { glmAdapter?: GPUAdapter }
+// Dawn crashes when an adapter is collected while its device lives: hold them for good.
+const held = globalThis as { glmAdapters?: GPUAdapter[] }
 
-/** A `GPU` that gives the one adapter found. Throws `gpu_missing` or `adapter_missing`. */
+/** A `GPU` that begins with the adapter found here: each makes one device. Throws `gpu_missing` or `adapter_missing`. */
 export async function findGpu(): Promise<GPU> {
   const gpu = await dawn()
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null)
-  if (!adapter) {
+  const request = async (options: GPURequestAdapterOptions = { powerPreference: 'high-performance' }) => {
+    const adapter = await gpu.requestAdapter(options).catch(() => null)
+    if (adapter) (held.glmAdapters ??= []).push(adapter)
+    return adapter
+  }
+  const found = [await request()]
+  if (!found[0]) {
     throw new GlmError(
       'adapter_missing',
       'No GPU was found: install its Vulkan driver (or Mesa, which also has one for the CPU), then try again.',
     )
   }
-  held.glmAdapter = adapter
-  return { requestAdapter: async () => adapter } as unknown as GPU
+  return { requestAdapter: async (options?: GPURequestAdapterOptions) => found.pop() ?? request(options) } as unknown as GPU
 }

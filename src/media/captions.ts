@@ -1,8 +1,8 @@
 // A track of captions: cues by start, the longer first, each over [start, end). They may overlap, so a cell has a list of them.
 import type { Ledger } from './faults.ts'
 import { fromSeconds, type Ticks } from './ticks.ts'
-import { Listed, type Work } from './times.ts'
-import { before, type Cue, shift, type TextInput, type Track } from './tracks.ts'
+import { before, Listed, type Work } from './times.ts'
+import { shift, type TextInput, type Track } from './tracks.ts'
 
 export function textTrack(id: string, input: TextInput, ledger: Ledger): Track {
   const { cues } = input

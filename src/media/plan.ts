@@ -1,5 +1,5 @@
 // The plan: for every cell of the axis and every track, which samples serve, how much, and how far off they are. Nothing is decoded for it.
-import { type Axis } from './axes.ts'
+import type { Axis } from './axes.ts'
 import { Sweep } from './captions.ts'
 import { fault } from './faults.ts'
 import { choose, newChoice, overlap, type Samples, type Settled, shapes } from './policies.ts'
@@ -151,7 +151,8 @@ function rows(planned: PlannedTrack, from: Int32Array, to: Int32Array, track: Tr
   const offsets = new Int32Array(from.length + 1)
   for (let k = 0; k < from.length; k++) offsets[k + 1] = offsets[k]! + to[k]! - from[k]!
   const ids = new Int32Array(offsets.at(-1)!)
-  for (let k = 0; k < from.length; k++) for (let rank = from[k]!; rank < to[k]!; rank++) ids[offsets[k]! + rank - from[k]!] = indexOf(track, rank)
+  for (let k = 0; k < from.length; k++)
+    for (let rank = from[k]!; rank < to[k]!; rank++) ids[offsets[k]! + rank - from[k]!] = indexOf(track, rank)
   Object.assign(planned, { offsets, ids })
 }
 
@@ -165,7 +166,8 @@ function captions(track: Track, planned: PlannedTrack, axis: Axis, shift: Ticks,
     const start = axis.times[k]! - shift
     const end = planned.how.policy === 'hold' ? start + 1 : cellEnd(axis, k) - shift
     const open = sweep.overlapping(start, end, work)
-    if (ids.length + open.length > MAX_IDS) throw fault('E_RANGE', track.id, `More than ${MAX_IDS} captions in all cells; take fewer cells.`)
+    if (ids.length + open.length > MAX_IDS)
+      throw fault('E_RANGE', track.id, `More than ${MAX_IDS} captions in all cells; take fewer cells.`)
     for (const rank of open) ids.push(indexOf(track, rank))
     offsets[k + 1] = ids.length
     if (open.length === 0) continue

@@ -58,8 +58,14 @@ export function settle(given: Policy | PolicyName | undefined, track: Pick<Track
   const near = track.kind === 'video' && asked.policy === 'nearest' ? median / 2 : Infinity
   const far = known.shape === 'pair' || known.shape === 'overlap' ? 2 * median : Infinity
   const edge = asked.edge ?? 'missing'
-  if (!['missing', 'clamp', 'zero', 'error'].includes(edge)) throw fault('E_RANGE', track.id, `${edge} is no edge: missing, clamp, zero or error.`)
-  return { policy: asked.policy, tolerance: length(track.id, 'tolerance', asked.tolerance, near), maxGap: length(track.id, 'maxGap', asked.maxGap, far), edge }
+  if (!['missing', 'clamp', 'zero', 'error'].includes(edge))
+    throw fault('E_RANGE', track.id, `${edge} is no edge: missing, clamp, zero or error.`)
+  return {
+    policy: asked.policy,
+    tolerance: length(track.id, 'tolerance', asked.tolerance, near),
+    maxGap: length(track.id, 'maxGap', asked.maxGap, far),
+    edge,
+  }
 }
 
 function length(id: string, name: string, given: Seconds | undefined, usual: Ticks): Ticks {
@@ -91,22 +97,22 @@ export function newChoice(): Choice {
   return { left: -1, right: -1, weight: 1, valid: false, error: 0 }
 }
 
-/** Answers for one moment; `i` is the last rank at or before it. */
-export function choose(how: Settled, samples: Samples, q: Ticks, i: number, out: Choice): void {
+/** Answers for one moment, in `out`; `i` is the last rank at or before it. */
+export function choose(how: Settled, samples: Samples, q: Ticks, i: number, out: Choice): Choice {
   const { times } = samples
   const n = times.length
   reset(out)
-  if (n === 0 || how.policy === 'none') return
+  if (n === 0 || how.policy === 'none') return out
   if (how.policy === 'linear' || how.policy === 'blend') return between(how, samples, q, i, out)
   const candidate = pick(how.policy, times, q, i)
   const inside = q >= times.at(0) && q < samples.end
-  if (inside && inGap(how, samples, q, i)) return
+  if (inside && inGap(how, samples, q, i)) return out
   if (candidate >= 0) {
     const error = times.at(candidate) - q
     if (Math.abs(error) <= how.tolerance && (inside || how.tolerance < Infinity)) return take(out, candidate, error)
-    if (inside) return
+    if (inside) return out
   }
-  outside(how, times, q, out)
+  return outside(how, times, q, out)
 }
 
 function reset(out: Choice): void {
@@ -117,10 +123,11 @@ function reset(out: Choice): void {
   out.error = 0
 }
 
-function take(out: Choice, rank: number, error: Ticks): void {
+function take(out: Choice, rank: number, error: Ticks): Choice {
   out.left = rank
   out.valid = true
   out.error = error
+  return out
 }
 
 function pick(policy: PolicyName, times: Times, q: Ticks, i: number): number {
@@ -137,24 +144,25 @@ function inGap(how: Settled, { times, step }: Samples, q: Ticks, i: number): boo
   return times.at(i + 1) - times.at(i) > how.maxGap && q >= times.at(i) + step
 }
 
-function between(how: Settled, { times }: Samples, q: Ticks, i: number, out: Choice): void {
+function between(how: Settled, { times }: Samples, q: Ticks, i: number, out: Choice): Choice {
   if (i >= 0 && times.at(i) === q) return take(out, i, 0)
   if (i < 0 || i + 1 >= times.length) return outside(how, times, q, out)
   const [before, after] = [times.at(i), times.at(i + 1)]
-  if (after - before > how.maxGap) return
+  if (after - before > how.maxGap) return out
   const error = after - q < q - before ? after - q : before - q
-  if (Math.abs(error) > how.tolerance) return
+  if (Math.abs(error) > how.tolerance) return out
   take(out, i, error)
   out.right = i + 1
   out.weight = (after - q) / (after - before)
+  return out
 }
 
-function outside(how: Settled, times: Times, q: Ticks, out: Choice): void {
+function outside(how: Settled, times: Times, q: Ticks, out: Choice): Choice {
   if (how.edge === 'error') throw fault('E_EDGE', '', 'A cell lies outside the track, and its edge is `error`.')
   if (how.edge === 'zero') out.valid = true
-  if (how.edge !== 'clamp') return
+  if (how.edge !== 'clamp') return out
   const rank = q < times.at(0) ? 0 : times.length - 1
-  take(out, rank, times.at(rank) - q)
+  return take(out, rank, times.at(rank) - q)
 }
 
 /** The samples that reach into [from, to): ranks [first, end), and by how much the middle of what they cover is off the cell's. */

@@ -1,5 +1,5 @@
 // What an alignment is worth: how much of the axis each track covers, how far off it is, and everything that was found wrong on the way.
-import { type Axis } from './axes.ts'
+import type { Axis } from './axes.ts'
 import type { Fault } from './faults.ts'
 import { type PlannedTrack, samplesOf } from './plan.ts'
 import { quantile } from './select.ts'

@@ -1,8 +1,8 @@
 // Times as given become times in order: seconds, ticks or a container's own clock; bad ones dropped, unsorted ones sorted, equal ones made one.
 import { fault, type Ledger } from './faults.ts'
 import { at, fromSeconds, grid, isTicks, type RateLike, type Seconds, type Ticks } from './ticks.ts'
-import { Listed, Runs, type Times } from './times.ts'
-import { before, type Duplicates, type Track } from './tracks.ts'
+import { before, Listed, Runs, type Times } from './times.ts'
+import type { Duplicates, Track } from './tracks.ts'
 
 /** One of four ways to say when samples are. */
 export interface TimesInput {
@@ -59,7 +59,7 @@ export function start(id: string, seconds: Seconds | undefined): Ticks {
 }
 
 /** Ticks of every time as given; NaN where one is none. */
-function stamps(id: string, input: TimesInput, listed: ArrayLike<number>): Float64Array {
+function stamps(id: string, input: TimesInput, listed: ArrayLike<number>): Float64Array<ArrayBuffer> {
   const out = new Float64Array(listed.length)
   if (input.ticks) return fill(out, listed, (value) => (isTicks(value) ? value : Number.NaN))
   if (!input.native) return fill(out, listed, tick)
@@ -69,7 +69,7 @@ function stamps(id: string, input: TimesInput, listed: ArrayLike<number>): Float
   return fill(out, listed, (value) => (Number.isSafeInteger(value) && Math.abs(value) < limit ? at(base, value) : Number.NaN))
 }
 
-function fill(out: Float64Array, listed: ArrayLike<number>, tick: (value: number) => number): Float64Array {
+function fill(out: Float64Array<ArrayBuffer>, listed: ArrayLike<number>, tick: (value: number) => number): Float64Array<ArrayBuffer> {
   for (let i = 0; i < out.length; i++) out[i] = tick(listed[i]!)
   return out
 }
@@ -79,7 +79,7 @@ function tick(seconds: unknown): number {
   return typeof seconds === 'number' && Math.abs(seconds) < 12_700_000 ? fromSeconds(seconds) : Number.NaN
 }
 
-function repaired(id: string, given: Float64Array, duplicates: Duplicates | 'keep', ledger: Ledger): Placed {
+function repaired(id: string, given: Float64Array<ArrayBuffer>, duplicates: Duplicates | 'keep', ledger: Ledger): Placed {
   const count = given.length
   const bad = firstOf(given, (i) => Number.isNaN(given[i]!))
   if (bad.count === count && count > 0) throw fault('E_BAD_TIME', id, 'None of its times is a number within 147 days.', 0, count)
@@ -108,7 +108,7 @@ function repaired(id: string, given: Float64Array, duplicates: Duplicates | 'kee
   }
 }
 
-function sorted(ticks: Float64Array, order: Int32Array | undefined): [Float64Array, Int32Array] {
+function sorted(ticks: Float64Array, order: Int32Array<ArrayBuffer> | undefined): [Float64Array<ArrayBuffer>, Int32Array<ArrayBuffer>] {
   const ranks = Int32Array.from(ticks.keys()).sort((a, b) => ticks[a]! - ticks[b]! || a - b)
   return [Float64Array.from(ranks, (rank) => ticks[rank]!), order ? ranks.map((rank) => order[rank]!) : ranks]
 }

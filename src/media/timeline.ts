@@ -92,7 +92,15 @@ export class Timeline {
   }
 
   /** Tracks as they stand, with what was wrong with them. Starts and ends in seconds of the timeline. */
-  get tracks(): { id: string; kind: Track['kind']; count: number; start: Seconds; end: Seconds; offset: Seconds; warnings: readonly Fault[] }[] {
+  get tracks(): {
+    id: string
+    kind: Track['kind']
+    count: number
+    start: Seconds
+    end: Seconds
+    offset: Seconds
+    warnings: readonly Fault[]
+  }[] {
     const origin = this.#zero()
     return [...this.#tracks.values()].map((track) => {
       const { id, kind, count } = track
@@ -155,9 +163,10 @@ export class Timeline {
   #zero(): Ticks {
     if (typeof this.#origin === 'number') return this.#origin
     if (this.#origin === 'media') return 0
-    const first = this.#origin === 'zero' ? starts : (track: Track) => track.times.at(0)
-    const all = [...this.#tracks.values()].filter((track) => track.times.length > 0).map(first)
-    return all.length === 0 ? 0 : Math.min(...all)
+    const all = [...this.#tracks.values()].filter((track) => track.times.length > 0)
+    const real = all.filter((track) => track.repairs.priming < track.times.length)
+    if (this.#origin === 'zero' && real.length > 0) return Math.min(...real.map(starts))
+    return all.length === 0 ? 0 : Math.min(...all.map((track) => track.times.at(0)))
   }
 
   #durations(ledger: Ledger, tolerance: Seconds): void {
@@ -168,4 +177,3 @@ export class Timeline {
     ledger.note('DURATION', '', delta > tolerance ? 1 : 0, undefined, text)
   }
 }
-

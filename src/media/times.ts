@@ -149,6 +149,11 @@ export class Runs implements Times {
   }
 }
 
+/** How many samples start before 0. */
+export function before(times: Times): number {
+  return times.length === 0 ? 0 : times.seek(-1, -1, { steps: 0 }) + 1
+}
+
 function stepsOf(ticks: Float64Array): Steps {
   const count = ticks.length - 1
   if (count < 1) return { min: 0, median: 0, max: 0, variation: 0 }

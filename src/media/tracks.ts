@@ -3,7 +3,7 @@ import { fault, type Ledger } from './faults.ts'
 import { readSegments, type Segment } from './segments.ts'
 import { place, type TimesInput } from './stamps.ts'
 import { fromSeconds, isTicks, type RateLike, type Seconds, type Ticks } from './ticks.ts'
-import type { Times } from './times.ts'
+import { before, type Times } from './times.ts'
 
 export type TrackKind = 'video' | 'audio' | 'text' | 'event' | 'series'
 
@@ -147,11 +147,6 @@ export function ends(track: Track): Ticks {
 
 export function indexOf(track: Track, rank: number): number {
   return rank < 0 || !track.order ? rank : track.order[rank]!
-}
-
-/** How many samples start before 0. */
-export function before(times: Times): number {
-  return times.length === 0 ? 0 : times.seek(-1, -1, { steps: 0 }) + 1
 }
 
 export function shift(id: string, input: Placing): Ticks {

@@ -155,3 +155,9 @@ test('Ctrl-C ends with 130', { timeout: minutes }, async () => {
   server.closeAllConnections()
   server.close()
 })
+
+test('weights auto: a plan first, then the model, on one GPU', { timeout: minutes }, async () => {
+  const { code, stderr } = await runs('score', checkpoint, '--tokens', '5,9', '--weights', 'auto')
+  expect(code, stderr).toBe(0)
+  expect(stderr).toContain(' as f16 ')
+})

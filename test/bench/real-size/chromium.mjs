@@ -30,7 +30,11 @@ export async function twoVisits({ server, argument, folder, adapter, minutes, cp
   mkdirSync(folder, { recursive: true })
   const pages = await serve({ folder: root })
   const context = await chromium.launchPersistentContext(folder, { ...browser, headless: true })
-  const timer = setTimeout(() => context.close(), minutes * 60_000)
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    void context.close()
+  }, minutes * 60_000)
   try {
     const page = context.pages()[0] ?? (await context.newPage())
     page.on('console', (message) => console.error(`real-size: page: ${message.text()}`))
@@ -45,6 +49,8 @@ export async function twoVisits({ server, argument, folder, adapter, minutes, cp
       if (cpuProfile) await stopProfile(watched, join(cpuProfile, `${name}.cpuprofile`))
     }
     return { adapter: browser.adapter, version: watched.version, visits }
+  } catch (error) {
+    throw late ? new Error(`given up after ${minutes} minutes.`) : error
   } finally {
     clearTimeout(timer)
     await context.close()
@@ -54,13 +60,14 @@ export async function twoVisits({ server, argument, folder, adapter, minutes, cp
 
 async function visit({ page, watched, server, argument }) {
   server.reset()
-  watched.start()
+  const peaks = watched.start()
   const began = Date.now()
-  const figures = await page.evaluate(
-    async ([module, argument]) => (await import(module)).visit(argument),
-    [`/${address}page.js`, { ...argument, entry: '/dist/index.js', worker: `/${address}worker.js`, model: server.url }],
-  )
-  const peaks = watched.stop()
+  const figures = await page
+    .evaluate(
+      async ([module, argument]) => (await import(module)).visit(argument),
+      [`/${address}page.js`, { ...argument, entry: '/dist/index.js', worker: `/${address}worker.js`, model: server.url }],
+    )
+    .finally(watched.stop)
   const { last, ...served } = server.count
   return { ...figures, peaks, served, ...(last ? { lastByte: (last - began) / 1000 } : {}), spans: await watched.evaluate('spans()') }
 }

@@ -60,7 +60,6 @@ export async function watch(page, { profile: folder, onWorker = async () => {} }
   const stop = () => {
     for (const timer of timers) timer()
     peaks.disk = Math.max(peaks.disk ?? 0, folderBytes(folder))
-    return peaks
   }
   const evaluate = async (expression) => {
     const { result } = await ask(worker(), 'Runtime.evaluate', { expression, returnByValue: true })
@@ -91,7 +90,7 @@ function repeat(ms, run) {
   }
 }
 
-/** Private resident bytes of the browser that uses a profile folder: of its largest renderer, of its GPU process, of the main process. */
+/** Resident bytes, files aside, of the browser that uses a profile folder: of its largest renderer, of its GPU process, of the main process. */
 function processes(folder) {
   const all = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -112,7 +111,7 @@ function processOf(pid) {
     if (!command.includes('chrom')) return []
     const status = readFileSync(`/proc/${pid}/status`, 'utf8')
     const field = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0)
-    return [{ pid: Number(pid), parent: field('PPid'), command, own: 1024 * field('RssAnon') }]
+    return [{ pid: Number(pid), parent: field('PPid'), command, own: 1024 * (field('RssAnon') + field('RssShmem')) }]
   } catch {
     return [] // it ended meanwhile, or it is somebody else's
   }

@@ -71,7 +71,7 @@ async function main() {
     if (faults.length > 0) process.exitCode = 1
   } finally {
     await server.close()
-    rmSync(profile, { recursive: true, force: true })
+    rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 }) // the browser may still be writing
     if (!values.keep) rmSync(path, { force: true })
   }
 }
