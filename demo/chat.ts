@@ -36,6 +36,7 @@ export function startChat(): void {
     send()
   })
   buttons.stop.addEventListener('click', stop)
+  document.addEventListener('keydown', (event) => event.key === 'Escape' && !event.isComposing && stop())
   buttons.regenerate.addEventListener('click', regenerate)
   buttons.clear.addEventListener('click', clear)
   inEveryLanguage(() => {

@@ -10,7 +10,7 @@ import { plannedBytes } from './plan.ts'
 import { createMeter, hideProgress, type Meter, showReady, showStopped, startProgress } from './progress.ts'
 import { remediesFor } from './remedies.ts'
 import { announce } from './speech.ts'
-import { compact, number, part } from './view.ts'
+import { bytes, compact, number, part } from './view.ts'
 import type { Word } from './words.ts'
 
 export interface Loaded {
@@ -112,8 +112,9 @@ function failed(error: unknown, choice: Choice, options: Options, meter: Meter):
   if (codeOf(error) === 'aborted') {
     quiet = 'cancelled'
     const here = meter.here()
-    const kept = here ? say('progressKept', here) : say('progressSome')
-    showStopped(keeps ? kept : remote ? say('progressLost') : '', () => again(options, keeps))
+    const kept = () => (here ? say('progressKept', { loaded: bytes(here.loaded, 2), total: bytes(here.total, 2) }) : say('progressSome'))
+    const lost = () => (remote ? say('progressLost') : '')
+    showStopped(keeps ? kept : lost, () => again(options, keeps))
     return
   }
   quiet = 'noModel'

@@ -66,9 +66,11 @@ export function chooseWeights(weights: Weights): void {
 }
 
 /** The sizes of a plan beside the formats; and how long a context the model can have, where it is known. */
-export function showPlanned(planned: ModelPlan | undefined, longest = 32768): void {
+export function showPlanned(planned: ModelPlan | undefined, longest?: number): void {
   plan = planned
-  limit = longest
+  // What was cut is as long as it can be.
+  const cut = plan && plan.context < (numberIn(context) ?? usual) ? plan.context : undefined
+  limit = longest ?? cut ?? 32768
   const last = steps.findIndex((step) => step >= limit)
   slider.max = String(last < 0 ? steps.length - 1 : last)
   writeSlider()

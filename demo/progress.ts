@@ -1,6 +1,6 @@
 // The bar at the foot of the page: how far a load is, in words, bytes and percent; how fast, how long still; a way to stop, and to go on.
 import type { Progress } from 'glm-webgpu'
-import { joined, say } from './language.ts'
+import { inEveryLanguage, joined, say } from './language.ts'
 import { announce } from './speech.ts'
 import { bytes, number, part, percent } from './view.ts'
 import type { Word } from './words.ts'
@@ -12,16 +12,19 @@ export interface Meter {
   show(progress: Progress): void
   /** True when nothing had to be downloaded. */
   cached(): boolean
-  /** Bytes of how many are here, in words; nothing where nothing came. */
-  here(): { loaded: string; total: string } | undefined
+  /** Bytes of how many are here; nothing where nothing came. */
+  here(): { loaded: number; total: number } | undefined
 }
 
 const strip = part('progress')
 const bar = part<HTMLProgressElement>('bar')
 const buttons = { cancel: part('cancel'), resume: part('resume'), chat: part('chat-with'), close: part('progress-close') }
 let onResume: (() => void) | undefined
+/** Says again what stands there. */
+let rewrite: () => void = () => {}
 
 export function startProgress(onStop: () => void): void {
+  inEveryLanguage(() => rewrite())
   buttons.cancel.addEventListener('click', onStop)
   buttons.resume.addEventListener('click', () => onResume?.())
   buttons.close.addEventListener('click', hideProgress)
@@ -39,25 +42,33 @@ export function hideProgress(): void {
 }
 
 /** Stopped by the person: what became of it, and a button that goes on. */
-export function showStopped(text: string, resume: () => void): void {
-  display('stopped', say('progressStopped'), text, ['resume', 'close'])
+export function showStopped(text: () => string, resume: () => void): void {
+  display('stopped', () => say('progressStopped'), text, ['resume', 'close'])
   onResume = resume
 }
 
 export function showReady(title: string): void {
-  display('ready', say('progressReady', { title }), '', ['chat', 'close'])
+  display(
+    'ready',
+    () => say('progressReady', { title }),
+    () => '',
+    ['chat', 'close'],
+  )
 }
 
-function display(state: string, phase: string, text: string, shown: (keyof typeof buttons)[]): void {
+function display(state: string, phase: () => string, text: () => string, shown: (keyof typeof buttons)[]): void {
   const focused = strip.contains(document.activeElement)
   strip.hidden = false
   strip.dataset.state = state
   bar.hidden = state !== 'running'
-  part('phase').textContent = phase
-  part('progress-text').textContent = text
+  rewrite = () => {
+    part('phase').textContent = phase()
+    part('progress-text').textContent = text()
+  }
+  rewrite()
   for (const [name, button] of Object.entries(buttons)) button.hidden = !shown.includes(name as keyof typeof buttons)
   if (focused && shown[0]) buttons[shown[0]].focus()
-  announce(joined(phase, text))
+  announce(joined(phase(), text()))
 }
 
 /** `expected` is what plan or catalog says, for the time before the files' own headers are read; `resumed`: it was stopped before. */
@@ -69,12 +80,18 @@ export function createMeter(expected = 0, resumed = false): Meter {
   let quarter = 0
 
   bar.removeAttribute('value')
-  display('running', say('start'), '', ['cancel'])
+  let text = () => ''
+  display(
+    'running',
+    () => say(word),
+    () => text(),
+    ['cancel'],
+  )
 
   function name(next: Word): void {
     if (next === word) return
     word = next
-    part('phase').textContent = say(next)
+    rewrite()
     announce(say(next))
   }
 
@@ -108,12 +125,15 @@ export function createMeter(expected = 0, resumed = false): Meter {
     }
     if (known > 0) bar.value = share
     const done = Math.min(loaded, known)
-    const notes =
-      known > 0 ? [say('progress', { loaded: bytes(done, 2), total: bytes(known, 2), percent: percent(share) })] : [bytes(loaded, 2)]
-    if (phase === 'download') notes.push(...pace(known - done, bytes_per_second))
-    if (cached > 0 && resumed) notes.push(say('progressResumes', { cached: bytes(cached, 2) }))
-    else if (cached > 0) notes.push(say('progressCached', { cached: bytes(Math.min(cached, known || cached), 2) }))
-    part('progress-text').textContent = notes.join(' · ')
+    text = () => {
+      const notes =
+        known > 0 ? [say('progress', { loaded: bytes(done, 2), total: bytes(known, 2), percent: percent(share) })] : [bytes(loaded, 2)]
+      if (phase === 'download') notes.push(...pace(known - done, bytes_per_second))
+      if (cached > 0 && resumed) notes.push(say('progressResumes', { cached: bytes(cached, 2) }))
+      else if (cached > 0) notes.push(say('progressCached', { cached: bytes(Math.min(cached, known || cached), 2) }))
+      return notes.join(' · ')
+    }
+    rewrite()
     speak(phase, share)
   }
 
@@ -128,7 +148,7 @@ export function createMeter(expected = 0, resumed = false): Meter {
   return {
     show,
     cached: () => !downloaded && most.cached > 0,
-    here: () => (most.loaded > 0 ? { loaded: bytes(most.loaded, 2), total: bytes(Math.max(most.total, most.loaded), 2) } : undefined),
+    here: () => (most.loaded > 0 ? { loaded: most.loaded, total: Math.max(most.total, most.loaded) } : undefined),
   }
 }
 

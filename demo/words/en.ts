@@ -99,7 +99,7 @@ export const en = {
   planFits: 'It fits.',
   planFitsWhy: '{total} of {memory} on the GPU, weights {weights}, {context} tokens of context.',
   planTight: 'It does not fit.',
-  planTightWhy: 'It takes {total} of {memory}.',
+  planTightWhy: 'It takes {total}, and {memory} may be taken.',
   planTightOther: '{weights} would take {bytes} and fit.',
   planTightNone: 'Ask for a smaller context, or choose a smaller model.',
   planUnheld: 'A tensor is too large for one binding of this GPU: {tensor}.',

@@ -4,22 +4,22 @@ import { GlmError } from '../errors.ts'
 import { scaled } from '../kernels/matrix.ts'
 import { codingOf } from '../model/codings.ts'
 import { planEmbedding } from '../model/layout.ts'
-import type { CachedSource } from '../weights/cache.ts'
+import type { CachedSource, CacheOptions } from '../weights/cache.ts'
 import { keptSource, type WriterOptions } from '../weights/keep.ts'
 import type { LoaderOptions } from '../weights/load.ts'
 import type { ShardOptions } from '../weights/shards.ts'
 import { readJson, type Source } from '../weights/source.ts'
-import { asManifest, deleteFromCache, indexedStore, type PieceStore, rowKey } from '../weights/store.ts'
+import { asManifest, deleteFromCache, indexedStore, keptBytes, type PieceStore, rowKey } from '../weights/store.ts'
 import type { ModelFiles, readModel } from './checkpoint.ts'
 import type { Engine, EngineOptions } from './engine.ts'
-import { PackedLoad, type PackedLoadOptions, packedBytes } from './packed_load.ts'
+import { bytesNeeded, PackedLoad, type PackedLoadOptions } from './packed_load.ts'
 
 export interface KeepingOptions extends WriterOptions, ShardOptions {
   /** `Engine.load`: this file is fetched alone, without an engine. */
   load: (options: EngineOptions) => Promise<Engine>
   read: typeof readModel
-  /** Reads a source through the cache; `keep`: whether its files are kept as they are. */
-  through: (source: Source, keep: boolean) => Promise<CachedSource>
+  /** Reads a source through the cache; `keep`: whether its files are kept as they are, or until they are packed. */
+  through: (source: Source, keep: NonNullable<CacheOptions['keep']>) => Promise<CachedSource>
   /** Throws where so many bytes have no room under that name: asked before the first of them. */
   room?: (name: string, bytes: number) => Promise<void>
   onWarning?: ((warning: GlmError) => void) | undefined
@@ -55,13 +55,15 @@ export class Keeping {
     }
     const files = (await mayBePlain(source, options.signal)) ? await this.#options.read(source, options) : undefined
     if (!files || !isPlain(files, weights)) return this.#asItIs(options, source)
-    const pack = () => this.#pack(options, source, files, { ...this.#options, name, format, store, writer: this.#writer(options) })
+    const through = () => this.#options.through(source, 'meanwhile')
+    const pack = () => this.#pack(options, source, files, { ...this.#options, through, name, format, store, writer: this.#writer(options) })
     try {
       return await pack()
     } catch (error) {
       const { code } = error as GlmError
       const lost = this.#packing?.lost
       // What holds NaN, or is of a file that changed, is not gone on with.
+      if (code === 'weights_invalid') await this.#packing?.forget()
       if (code === 'weights_invalid' || code === 'file_invalid') await this.#drop(name, store)
       if (lost) return pack()
       throw error
@@ -82,12 +84,11 @@ export class Keeping {
 
   /** Writes down what was kept. */
   async finish(signal?: AbortSignal): Promise<void> {
-    await this.#packing?.finish(signal)
-    await this.#cached?.finish(signal)
+    await (this.#packing ?? this.#cached)?.finish(signal)
   }
 
   async close(): Promise<void> {
-    this.#cached?.close?.()
+    await this.#cached?.close()
     await this.#packing?.close()
     this.#cached = undefined
     this.#packing = undefined
@@ -113,23 +114,24 @@ export class Keeping {
 
   async #pack(options: EngineOptions, source: Source, files: ModelFiles, own: PackedLoadOptions) {
     await this.close()
-    await this.#options.room?.(own.name, packedBytes(files, own.format, own))
-    const cached = await this.#options.through(source, false)
-    this.#cached = cached
+    const row = asManifest(await own.store.get(rowKey(source.name)).catch(() => undefined))
+    const needed = bytesNeeded(files, own)
+    await this.#options.room?.(own.name, needed.packed + Math.max(0, needed.source - (row ? keptBytes(row) : 0)))
     let packing: PackedLoad | undefined
     try {
-      packing = await PackedLoad.open(cached, files, own)
+      packing = await PackedLoad.open(source, files, own)
     } catch (error) {
       if (!(error instanceof GlmError && error.code === 'quota_exceeded')) throw error
       this.#options.onWarning?.(error)
-      return this.#options.load({ ...options, source: cached })
+      this.#cached = await this.#options.through(source, false)
+      return this.#options.load({ ...options, source: this.#cached })
     }
     // Another tab was first.
     if (!packing) return (await this.#kept(options, own.name, own.store)) ?? this.#asItIs(options, source)
     this.#packing = packing
     const merged: EngineOptions & Pick<LoaderOptions, 'onMatrix'> = {
       ...options,
-      admit: undefined, // asked above: what is kept is less than what is read
+      admit: undefined, // asked above: other bytes are kept than those that are read
       id: options.id ?? source.name,
       onMatrix: packing.onMatrix,
       ...read(packing, options),

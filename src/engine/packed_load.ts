@@ -1,13 +1,14 @@
-// One load whose matrices are kept as they become: written to the cache in our packed form while they are on the GPU. What an earlier load that was
-// cut off had written is taken from there. Part of the lazy bundle.
+// One load whose matrices are kept as they become: written to the cache in our packed form while they are on the GPU. What they are made of is kept
+// until then, so that a load that was cut off goes on where it was. Part of the lazy bundle.
 import { GlmError } from '../errors.ts'
 import type { Matrix } from '../kernels/matrix.ts'
 import type { Config } from '../model/config.ts'
 import { planEmbedding, planHead, planLayer } from '../model/layout.ts'
+import type { CachedSource } from '../weights/cache.ts'
 import { type CacheWriter, cacheWriter, type WriterOptions } from '../weights/keep.ts'
 import { KeptShard, putWhole, readKept } from '../weights/kept_shard.ts'
 import type { MatrixPlan } from '../weights/load.ts'
-import { manifestFile, type PackedManifest, packedConvert, packedEntries, packedSettings, partsOf } from '../weights/packed.ts'
+import { manifestFile, type PackedManifest, packedSettings } from '../weights/packed.ts'
 import { type PackedPlan, type PlacedPart, planPacked, type ShardOptions } from '../weights/shards.ts'
 import type { Source } from '../weights/source.ts'
 import { deleteFromCache, type PieceStore } from '../weights/store.ts'
@@ -17,20 +18,26 @@ import { decodeVector } from '../weights/vector.ts'
 import type { ModelFiles } from './checkpoint.ts'
 import { vectorInPlace } from './packer.ts'
 import { jsonFile, ownLayout, type PackItem, packItems, sideFiles } from './packing.ts'
+import { type Place, placesOf, prefix, withKept } from './resumed.ts'
+import { meanwhileBytes, Wanted } from './wanted.ts'
 
 export interface PackedLoadOptions extends ShardOptions {
   /** Names the row. */
   name: string
   format: 'q4' | 'q8'
-  /** What `writer` writes to. */
+  /** What `writer` and `through` write to. */
   store: PieceStore
   writer: WriterOptions
+  /** Opens the source through the cache. Called when other tabs have let the row go: they wait for its lock with no other one in hand. */
+  through: () => Promise<CachedSource>
   onWarning?: ((warning: GlmError) => void) | undefined
 }
 
-/** Bytes of what a model is made into: what is kept of it. */
-export const packedBytes = ({ config, checkpoint }: ModelFiles, format: 'q4' | 'q8', options: ShardOptions): number =>
-  planOf(packItems(config, checkpoint, { weights: format }), options).bytes
+/** Bytes of what a model is made into, and of what is kept of its source at a time. */
+export function bytesNeeded({ config, checkpoint }: ModelFiles, options: PackedLoadOptions): { packed: number; source: number } {
+  const items = packItems(config, checkpoint, { weights: options.format })
+  return { packed: planOf(items, options).bytes, source: meanwhileBytes(checkpoint, items, options.pieceBytes) }
+}
 
 const planOf = (items: readonly PackItem[], options: ShardOptions): PackedPlan =>
   planPacked(
@@ -38,8 +45,6 @@ const planOf = (items: readonly PackItem[], options: ShardOptions): PackedPlan =
     options,
   )
 
-/** Kept tensors stand beside the source's files, which may have the same names. */
-const prefix = 'packed/'
 /** Names the files that a row is made of: what was kept of others is of no use. */
 const marksFile = 'source.json'
 
@@ -49,7 +54,7 @@ export class PackedLoad {
   /** Reads both. */
   readonly source: Source
   readonly #original: ModelFiles
-  readonly #reader: Source
+  readonly #reader: CachedSource
   readonly #options: PackedLoadOptions
   readonly #writer: CacheWriter
   readonly #items: PackItem[]
@@ -57,6 +62,9 @@ export class PackedLoad {
   readonly #index: PackedPlan['index']
   /** Vectors as the loader read them. */
   readonly #vectors = new Map<string, Uint8Array<ArrayBuffer> | undefined>()
+  readonly #wanted: Wanted
+  /** Tensors whose packed form is not in the cache yet. */
+  readonly #open: Map<string, Place[]>
   #stopped = false
   #lost = false
 
@@ -70,28 +78,40 @@ export class PackedLoad {
       await writer.close()
       return undefined
     }
+    let reader: CachedSource | undefined
     try {
-      const marks = jsonFile(marksFile, await marksOf(source, files.checkpoint))
-      const old = await readKept(options, marksFile, marks.bytes.length)
-      if (old?.join() !== marks.bytes.join()) {
+      const marks = await marksOf(source, files.checkpoint)
+      const file = jsonFile(marksFile, { revision, marks })
+      const old = await readKept(options, marksFile, file.bytes.length)
+      if (old?.join() !== file.bytes.join()) {
         await writer.close()
         await deleteFromCache(options.name, options.store)
         writer = await open()
-        await putWhole(writer, marks)
+        await putWhole(writer, file)
+      }
+      reader = await options.through()
+      if (!(await isOf(reader, marks))) {
+        await reader.close()
+        await deleteFromCache(source.name, options.store)
+        reader = await options.through()
+        await isOf(reader, marks)
       }
       const items = packItems(files.config, files.checkpoint, { weights: options.format })
       const plan = planOf(items, options)
       const shards = []
       for (const shard of plan.shards) shards.push(await KeptShard.open(writer, shard))
-      return new PackedLoad(source, files, options, writer, items, shards, plan.index)
+      const load = new PackedLoad(reader, files, options, writer, items, shards, plan.index)
+      await load.#dropWritten()
+      return load
     } catch (error) {
+      await reader?.close()
       await writer.close().catch(() => {})
       throw error
     }
   }
 
   private constructor(
-    source: Source,
+    reader: CachedSource,
     files: ModelFiles,
     options: PackedLoadOptions,
     writer: CacheWriter,
@@ -99,7 +119,7 @@ export class PackedLoad {
     shards: KeptShard[],
     index: PackedPlan['index'],
   ) {
-    this.#reader = source
+    this.#reader = reader
     this.#original = files
     this.#options = options
     this.#writer = writer
@@ -110,7 +130,10 @@ export class PackedLoad {
       const entry = vector && files.checkpoint.tensors.get(name)
       if (entry) this.#vectors.set(keyOf(entry), undefined)
     }
-    this.files = { ...files, checkpoint: withKept(files, items, shards) }
+    this.#wanted = new Wanted(files.checkpoint, items)
+    this.#open = placesOf(shards)
+    this.files = { ...files, checkpoint: withKept(files.checkpoint, items, this.#open) }
+    for (const { name, vector } of items) if (vector) this.#open.delete(name) // written last
     this.source = this.#both()
   }
 
@@ -160,7 +183,17 @@ export class PackedLoad {
           }
         }
       }
+      await this.#dropWritten()
     })
+  }
+
+  /** Pieces of the source that are packed by now, where a later load finds that. */
+  async #dropWritten(): Promise<void> {
+    const written = [...this.#open].flatMap(([tensor, places]) => (places.every(({ shard, part }) => shard.holds(part)) ? [tensor] : []))
+    if (written.length === 0) return
+    for (const tensor of written) this.#open.delete(tensor)
+    await this.#writer.save()
+    await this.#reader.drop(this.#wanted.less(written))
   }
 
   /** Writes what stands beside the matrices, and the manifest last. */
@@ -181,6 +214,8 @@ export class PackedLoad {
       if (this.#index) await putWhole(this.#writer, jsonFile('model.safetensors.index.json', this.#index))
       for (const file of await sideFiles(this.#reader, this.#original, signal)) await putWhole(this.#writer, file)
       await putWhole(this.#writer, jsonFile(manifestFile, this.#manifest()))
+      // First, so that no row is left of a load whose packed form is complete.
+      await this.#reader.finish(signal)
       await this.#writer.finish()
       this.#stopped = true
     })
@@ -201,8 +236,18 @@ export class PackedLoad {
     }
   }
 
-  /** What was written stays for the next load. */
+  /** What was written, and what was read since, stays for the next load. */
   async close(): Promise<void> {
+    await this.#reader.close()
+    await this.#stop()
+  }
+
+  /** What was read is of no use. */
+  forget(): Promise<void> {
+    return this.#reader.drop()
+  }
+
+  async #stop(): Promise<void> {
     this.#stopped = true
     await this.#writer.close().catch(() => {})
   }
@@ -215,7 +260,8 @@ export class PackedLoad {
     } catch (error) {
       if (!(error instanceof GlmError && error.code === 'quota_exceeded')) throw error
       this.#options.onWarning?.(error)
-      await this.close()
+      await this.#reader.drop()
+      await this.#stop()
     }
   }
 }
@@ -224,11 +270,28 @@ const keyOf = ({ file, start, end }: Pick<TensorEntry, 'file' | 'start' | 'end'>
 
 const weightFiles = ({ tensors }: Checkpoint): string[] => [...new Set([...tensors.values()].map(({ file }) => file))].sort()
 
-/** Size and ETag of every file; asked here, they are known when the loader announces its ranges. */
-async function marksOf(source: Source, checkpoint: Checkpoint): Promise<unknown> {
+interface Mark {
+  file: string
+  size: number
+  etag: string | undefined
+}
+
+/** Size and ETag of every file. */
+async function marksOf(source: Source, checkpoint: Checkpoint): Promise<Mark[]> {
   const marks = []
   for (const file of weightFiles(checkpoint)) marks.push({ file, size: await source.size(file), etag: source.etag?.(file) })
-  return { revision: source.revision, marks }
+  return marks
+}
+
+/** Whether what is kept is of these files. Asked here, their sizes are known when the loader announces its ranges. */
+async function isOf(source: Source, marks: readonly Mark[]): Promise<boolean> {
+  let same = true
+  for (const { file, size, etag } of marks) {
+    const own = await source.size(file).catch(() => undefined)
+    const ownEtag = source.etag?.(file)
+    if (own !== size || (etag && ownEtag && etag !== ownEtag)) same = false
+  }
+  return same
 }
 
 /** The matrix as our own layout has it: the same rows, of tensors under Hugging Face's names. */
@@ -246,25 +309,4 @@ function rowsOf(pieces: MatrixPlan['pieces'], { tensor, row, rows }: PlacedPart)
     const last = Math.min(row + rows, piece.from + piece.rows)
     return piece.tensor === tensor && first < last ? [{ first: first - piece.from, rows: last - first, lay: piece }] : []
   })
-}
-
-/** Tensors whose bytes are all kept, in place of the source's. Only where both have the same names. */
-function withKept({ config, checkpoint }: ModelFiles, items: readonly PackItem[], shards: readonly KeptShard[]): Checkpoint {
-  if (config.halves || config.apart || config.together) return checkpoint
-  const kept = new Map(items.filter(({ coding }) => coding).map(({ name, packed }) => [name, packed]))
-  for (const shard of shards) for (const part of shard.parts) if (!shard.has(part)) kept.delete(part.tensor)
-  const raw = new Map<string, TensorEntry>()
-  for (const shard of shards) {
-    for (const { tensor, part, name, row, rows, start, end } of shard.parts) {
-      const packed = kept.get(tensor)
-      if (packed) raw.set(name, { name, ...partsOf(packed, rows, row === 0)[part]!, file: prefix + shard.file, start, end })
-    }
-  }
-  if (kept.size === 0) return checkpoint
-  const tensors = new Map(checkpoint.tensors)
-  for (const entry of packedEntries(raw, kept)) tensors.set(entry.name, entry)
-  const size = ({ start, end }: TensorEntry) => end - start
-  const sum = (entries: Iterable<TensorEntry>) => [...entries].reduce((total, entry) => total + size(entry), 0)
-  const replaced = [...kept.keys()].flatMap((name) => checkpoint.tensors.get(name) ?? [])
-  return { ...checkpoint, tensors, bytes: checkpoint.bytes - sum(replaced) + sum(raw.values()), convert: packedConvert }
 }

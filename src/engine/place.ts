@@ -56,7 +56,7 @@ export async function openModel(
   const { revision } = origin
   const { licence } = model
   const kept = { source: origin.name, ...(revision ? { revision } : {}), ...(licence ? { licence } : {}) }
-  const through = (source: Source, keep: boolean) =>
+  const through = (source: Source, keep: boolean | 'meanwhile') =>
     cachedSource(source, {
       keep,
       verify: options.verify ?? 'download',

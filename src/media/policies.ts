@@ -176,7 +176,7 @@ export interface Overlap {
 export function standsUntil(how: Pick<Settled, 'maxGap'>, { times, step, end }: Samples, rank: number): Ticks {
   if (rank + 1 >= times.length) return end
   const [start, next] = [times.at(rank), times.at(rank + 1)]
-  return next - start > how.maxGap ? start + step : next
+  return next - start > how.maxGap ? Math.min(next, start + step) : next
 }
 
 /** Two walkers, one for the start of cells and one for their ends. */

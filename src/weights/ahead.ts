@@ -17,7 +17,7 @@ export interface Piece {
 
 /** Where pieces are kept. */
 export interface Keeper {
-  /** Whether there is a place at all; where there is none, pieces wait in memory, and requests wait for room. */
+  /** Whether there is a place for all; where there is none, pieces wait in memory, and requests wait for room. */
   readonly keeping: boolean
   has(piece: Piece): boolean
   load(piece: Piece): Promise<Bytes | undefined>
@@ -35,7 +35,7 @@ const runPieces = 8
 /** Pieces that stay in memory after they were read: a reader's next range may begin in one of them. */
 const recentPieces = 16
 
-export const keyOf = (path: string, index: number) => `${path}#${index}`
+const keyOf = (path: string, index: number) => `${path}#${index}`
 const first = <T>(map: Map<string, T>): T | undefined => map.values().next().value
 
 export class Ahead {
@@ -193,6 +193,24 @@ export class Ahead {
       this.#waiting.delete(key)
     }
   }
+}
+
+interface Cut {
+  path: string
+  size: number
+  pieceBytes: number
+}
+
+export function pieceAt({ path, size, pieceBytes }: Cut, index: number): Piece {
+  const start = index * pieceBytes
+  return { path, key: keyOf(path, index), index, start, end: Math.min(size, start + pieceBytes) }
+}
+
+/** The pieces that a range of a file lies in. */
+export function piecesOf(file: Cut, start: number, end: number): Piece[] {
+  const first = Math.floor(start / file.pieceBytes)
+  const count = start < end ? Math.ceil(Math.min(end, file.size) / file.pieceBytes) - first : 0
+  return Array.from({ length: Math.max(0, count) }, (_, at) => pieceAt(file, first + at))
 }
 
 /** Whole pieces of the given lengths, from chunks of any size. */

@@ -1,7 +1,7 @@
 // Reads the files of a model through the cache. Each piece is hashed and written as it comes, the row that names pieces after them: a cut, a reload
 // or a closed tab costs what was not whole. A piece that is lost or damaged is fetched again, alone; a changed file is never mended with new pieces.
 import { GlmError, throwIfAborted } from '../errors.ts'
-import { Ahead, type Keeper, keyOf, type Piece } from './ahead.ts'
+import { Ahead, type Keeper, type Piece, pieceAt, piecesOf } from './ahead.ts'
 import { lock } from './lock.ts'
 import { checkRange, type Source, share } from './source.ts'
 import {
@@ -28,8 +28,11 @@ import type { ByteRange } from './tensor.ts'
 export interface CacheOptions {
   /** `download` (default): hashes are taken when pieces arrive. `always`: each cached piece is held against its hash once per load. */
   verify?: 'download' | 'always'
-  /** `false`: nothing is kept; the source only runs ahead. */
-  keep?: boolean
+  /**
+   * `false`: nothing is kept; the source only runs ahead. `meanwhile`: pieces are kept until they are dropped, and none after `finish`; a row that
+   * is complete stays as it is. A cut costs no more than with `true`. No file is held against its published hash: it is not kept.
+   */
+  keep?: boolean | 'meanwhile'
   /** Default: IndexedDB, where there is one. */
   store?: PieceStore
   /** Default: `navigator.locks` for IndexedDB, none for other stores. */
@@ -52,8 +55,11 @@ export interface CacheOptions {
 /** A source that reads through the cache. */
 export interface CachedSource extends Source {
   announce(ranges: readonly ByteRange[]): void
+  /** Of what is kept meanwhile: drops the pieces that lie wholly inside a range; without ranges, all, and keeps no more. */
+  drop(ranges?: readonly ByteRange[]): Promise<void>
   /** Writes down what was kept. After it, a load of the same files asks the model's address for nothing. */
   finish(signal?: AbortSignal): Promise<void>
+  close(): Promise<void>
 }
 
 /** A load as a follower sees it. */
@@ -96,6 +102,7 @@ class CachedModel implements CachedSource, Keeper, Load {
   readonly #prefix: string
   readonly #pieceBytes: number
   #store: PieceStore | undefined
+  #meanwhile: boolean
   /** Set when nothing more can be written; what was kept is still read. */
   #full = false
   /** Complete: all is there, and nothing is asked of the source but lost pieces. */
@@ -120,6 +127,7 @@ class CachedModel implements CachedSource, Keeper, Load {
     this.#prefix = piecePrefix(this.name)
     this.#pieceBytes = options.pieceBytes ?? defaultPieceBytes
     this.#store = options.keep === false ? undefined : (options.store ?? indexedStore())
+    this.#meanwhile = options.keep === 'meanwhile'
     this.manifest = emptyManifest(this.name, this.#pieceBytes)
     this.#ahead = new Ahead(source, this, (options.memoryBytes ?? memoryBytes) / this.#pieceBytes)
     this.#follower = options.follow?.(this)
@@ -144,6 +152,7 @@ class CachedModel implements CachedSource, Keeper, Load {
   async #found(store: PieceStore): Promise<boolean> {
     const row = asManifest(await store.get(rowKey(this.name)))
     if (row?.name === this.name && row.pieceBytes === this.#pieceBytes) this.manifest = row
+    if (this.manifest.complete) this.#meanwhile = false // somebody asked to keep it
     return this.manifest.complete
   }
 
@@ -203,6 +212,7 @@ class CachedModel implements CachedSource, Keeper, Load {
   async finish(signal?: AbortSignal): Promise<void> {
     await this.#ahead.settled()
     if (this.#refused) throw this.#refused
+    if (this.#meanwhile) return this.drop()
     if (this.keeping && (this.#changed || !this.manifest.complete)) {
       await this.#follower?.finish(signal)
       await this.#ahead.settled()
@@ -212,18 +222,50 @@ class CachedModel implements CachedSource, Keeper, Load {
     this.#release()
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#ahead.halt()
-    void this.#ahead.settled().then(async () => {
-      await this.#writing
-      // A load that ended early keeps what has arrived, if anything has.
-      if (this.#changed && this.manifest.files.size > 0) await this.#writeRow()
-      this.#release()
-    })
     this.#source.close?.()
+    await this.#ahead.settled()
+    await this.#writing
+    // A load that ended early keeps what has arrived, if anything has.
+    if (this.#changed && this.manifest.files.size > 0) await this.#writeRow()
+    this.#release()
   }
 
+  async drop(ranges?: readonly ByteRange[]): Promise<void> {
+    if (!this.#meanwhile) return
+    if (!ranges) return this.#dropAll()
+    const pieces = ranges.flatMap(({ file: path, start, end }) => {
+      const file = this.manifest.files.get(path)
+      const touched = file ? this.#pieces(path, file, start, end) : []
+      return touched.filter((piece) => start <= piece.start && piece.end <= end && this.has(piece))
+    })
+    if (pieces.length === 0) return
+    // Also where nothing more can be written. A row that still names them does no harm: what it names and is not there is fetched again.
+    this.#writing = this.#writing
+      .then(() => {
+        for (const { path, index } of pieces) forget(this.manifest.files.get(path)!, index)
+        this.#changed = true
+        return this.#store?.delete(pieces.map(({ key }) => this.#prefix + key))
+      })
+      .catch(() => {})
+    await this.#writing
+  }
+
+  async #dropAll(): Promise<void> {
+    const store = this.#store
+    this.#store = undefined
+    await this.#writing
+    if (store) await deleteFromCache(this.name, store).catch(() => {})
+    this.#release()
+  }
+
+  /** What is kept meanwhile stays little: the network does not run ahead to the end of the files. */
   get keeping(): boolean {
+    return !this.#meanwhile && this.#writable
+  }
+
+  get #writable(): boolean {
     return this.#store !== undefined && !this.#full
   }
 
@@ -242,7 +284,7 @@ class CachedModel implements CachedSource, Keeper, Load {
     this.#tell(piece, false)
     const { path, key, index } = piece
     const file = this.manifest.files.get(path)
-    if (!this.keeping || !file) return
+    if (!this.#writable || !file) return
     const hash = await digest(bytes)
     await this.#write(async (store) => {
       await store.set(this.#prefix + key, new Blob([bytes]))
@@ -250,7 +292,7 @@ class CachedModel implements CachedSource, Keeper, Load {
       this.#changed = true
       if (Date.now() - this.#rowWritten >= rowEvery) await this.#setRow(store)
     })
-    this.#follower?.kept(path)
+    if (!this.#meanwhile) this.#follower?.kept(path)
   }
 
   /** A file kept by an earlier load is only mended with pieces of the same file. */
@@ -266,7 +308,7 @@ class CachedModel implements CachedSource, Keeper, Load {
   }
 
   async peek(path: string, index: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const piece = this.#piece(path, this.manifest.files.get(path)!, index)
+    const piece = pieceAt({ path, size: this.manifest.files.get(path)!.size, pieceBytes: this.#pieceBytes }, index)
     return this.#ahead.held(piece) ?? (this.has(piece) ? this.#fromStore(piece) : undefined)
   }
 
@@ -277,11 +319,7 @@ class CachedModel implements CachedSource, Keeper, Load {
 
   /** What was kept of a file that changed is of no use. */
   async failed(error: unknown): Promise<void> {
-    const store = this.#store
-    if (!store || !(error instanceof GlmError && error.code === 'file_invalid')) return
-    this.#store = undefined
-    await this.#writing
-    await deleteFromCache(this.name, store).catch(() => {})
+    if (error instanceof GlmError && error.code === 'file_invalid') await this.#dropAll()
   }
 
   /** The file's line in the manifest, from the source where there is none yet. */
@@ -313,14 +351,7 @@ class CachedModel implements CachedSource, Keeper, Load {
   }
 
   #pieces(path: string, file: KeptFile, start: number, end: number): Piece[] {
-    const first = Math.floor(start / this.#pieceBytes)
-    const count = start < end ? Math.ceil(Math.min(end, file.size) / this.#pieceBytes) - first : 0
-    return Array.from({ length: Math.max(0, count) }, (_, at) => this.#piece(path, file, first + at))
-  }
-
-  #piece(path: string, file: KeptFile, index: number): Piece {
-    const start = index * this.#pieceBytes
-    return { path, key: keyOf(path, index), index, start, end: Math.min(file.size, start + this.#pieceBytes) }
+    return piecesOf({ path, size: file.size, pieceBytes: this.#pieceBytes }, start, end)
   }
 
   #tell({ path, key, start, end }: Piece, cached: boolean): void {
@@ -367,6 +398,7 @@ class CachedModel implements CachedSource, Keeper, Load {
   /** Keeps nothing more in this load; pieces that are there stay for the next one. */
   #stopKeeping(error: unknown): void {
     this.#full = true
+    if (this.#meanwhile) return // the load loses nothing by it
     const full = (error as Error | undefined)?.name === 'QuotaExceededError' // its class differs between browsers
     const why = full ? 'The browser has no room left; free disk space, or delete models from the cache' : 'IndexedDB cannot be used here'
     const end = 'the model loads, but is downloaded again next time.'

@@ -35,6 +35,8 @@ export interface CacheWriter {
   readonly complete: boolean
   /** A file of so many bytes; one of another size under that path is dropped. */
   open(path: string, size: number): Promise<FileWriter>
+  /** What files tell as written is found by a later load. */
+  save(): Promise<void>
   /** All files are written: from now on they are read. */
   finish(): Promise<void>
   /** Lets other tabs go on. What was written stays. */
@@ -44,6 +46,8 @@ export interface CacheWriter {
 export interface FileWriter {
   /** Bytes from the start that are kept already: go on from there. */
   readonly kept: number
+  /** Bytes from the start that are in the cache by now: whole pieces. */
+  readonly written: number
   write(bytes: Uint8Array): Promise<void>
   /** Writes the last piece, where all bytes came. */
   close(): Promise<void>
@@ -102,22 +106,22 @@ class Writer implements CacheWriter {
       row.files.set(path, file)
     }
     row.complete = false
-    await this.writeRow() // a piece is of the file that the row knows
+    await this.save() // a piece is of the file that the row knows
     return new OpenFile(this, this.#row, file, (index, bytes) => this.#keep(path, file, index, bytes))
   }
 
   async finish(): Promise<void> {
     this.#row.complete = true
-    await this.writeRow()
+    await this.save()
     this.#release()
   }
 
   async close(): Promise<void> {
-    if (!this.#row.complete) await this.writeRow()
+    if (!this.#row.complete) await this.save()
     this.#release()
   }
 
-  async writeRow(): Promise<void> {
+  async save(): Promise<void> {
     this.#rowWritten = Date.now()
     this.#row.saved = new Date().toISOString()
     await kept(this.#store.set(rowKey(this.#row.name), this.#row))
@@ -127,7 +131,7 @@ class Writer implements CacheWriter {
     const hash = await digest(bytes)
     await kept(this.#store.set(pieceKey(this.#row.name, path, index), new Blob([bytes])))
     file.hashes.set(hash, index * 32)
-    if (Date.now() - this.#rowWritten >= rowEvery) await this.writeRow()
+    if (Date.now() - this.#rowWritten >= rowEvery) await this.save()
   }
 }
 
@@ -147,8 +151,12 @@ class OpenFile implements FileWriter {
     this.#file = file
     this.#keep = keep
     while (hashOf(file, this.#index)) this.#index++
-    this.kept = Math.min(file.size, this.#index * row.pieceBytes)
+    this.kept = this.written
     this.#piece = this.#next()
+  }
+
+  get written(): number {
+    return Math.min(this.#file.size, this.#index * this.#row.pieceBytes)
   }
 
   #next(): Uint8Array<ArrayBuffer> {
@@ -170,7 +178,7 @@ class OpenFile implements FileWriter {
   }
 
   async close(): Promise<void> {
-    await this.#writer.writeRow()
+    await this.#writer.save()
   }
 }
 

@@ -32,6 +32,11 @@ export class KeptShard {
     return end <= this.#kept
   }
 
+  /** Whether a part is in the cache by now. */
+  holds({ end }: PlacedPart): boolean {
+    return end <= this.#file.written
+  }
+
   /** Bytes from `at` on; what is there already is left out. */
   async put(at: number, bytes: Uint8Array): Promise<void> {
     if (at > this.#next) throw new GlmError('internal', `${this.file} was not written in the order of its bytes.`)

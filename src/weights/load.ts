@@ -136,10 +136,15 @@ export class Loader {
       gpu.device.queue.writeBuffer(matrix.order, 0, order)
     }
     this.#jobs.push(() => {
-      const jobs = this.#chunks(plan, matrix).map(
-        (chunk): Job => ({ ranges: chunk.ranges, run: (bytes) => this.#encode(chunk, bytes, matrix) }),
-      )
-      return onMatrix ? [...jobs, { ranges: [], run: () => onMatrix(plan, matrix, gpu.device) }] : jobs
+      const chunks = this.#chunks(plan, matrix)
+      let left = chunks.length
+      return chunks.map((chunk) => ({
+        ranges: chunk.ranges,
+        run: async (bytes) => {
+          await this.#encode(chunk, bytes, matrix)
+          if (--left === 0) await onMatrix?.(plan, matrix, gpu.device)
+        },
+      }))
     })
     return matrix
   }
@@ -152,18 +157,30 @@ export class Loader {
 
   /** Makes room for vectors (norms, biases) as f32, `length` values together. */
   vectors(plans: readonly VectorPlan[], length: number): GPUBuffer {
-    const buffer = this.#options.buffers.make('aux', length * 4)
-    this.#jobs.push(() => {
-      const entries = plans.map((plan) => this.#entry(plan.tensor, [plan.length]))
-      return [{ ranges: entries, run: (bytes) => this.#fillVectors(buffer, plans, length, entries, bytes) }]
-    })
+    const { buffers, gpu, onBytes } = this.#options
+    const buffer = buffers.make('aux', length * 4)
+    const values = new Float32Array(length)
+    let left = plans.length
+    this.#jobs.push(() =>
+      plans.map((plan) => {
+        const entry = this.#entry(plan.tensor, [plan.length])
+        return {
+          ranges: [entry],
+          run([bytes]) {
+            place(plan, decodeVector(entry, bytes!), values)
+            onBytes?.(bytes!.length)
+            if (--left === 0) gpu.device.queue.writeBuffer(buffer, 0, values)
+          },
+        }
+      }),
+    )
     return buffer
   }
 
-  /** Reads everything room was made for, in that order. */
+  /** Reads everything room was made for, in the order of the files: what stands side by side is read once. */
   async fill(): Promise<void> {
     const { source, signal } = this.#options
-    const jobs = this.#jobs.flatMap((jobs) => jobs())
+    const jobs = inOrder(this.#jobs.flatMap((jobs) => jobs()))
     source.announce?.(jobs.flatMap(({ ranges }) => ranges))
     const read = (job: Job | undefined) => {
       const all = job && Promise.all(job.ranges.map(({ file, start, end }) => source.read(file, start, end, signal)))
@@ -177,29 +194,6 @@ export class Loader {
       next = read(jobs[index + 1])
       await job.run(bytes)
     }
-  }
-
-  #fillVectors(
-    buffer: GPUBuffer,
-    plans: readonly VectorPlan[],
-    length: number,
-    entries: TensorEntry[],
-    bytes: Uint8Array<ArrayBuffer>[],
-  ): void {
-    const { gpu, onBytes } = this.#options
-    const values = new Float32Array(length)
-    plans.forEach(({ offset, moves, order }, index) => {
-      const own = decodeVector(entries[index]!, bytes[index]!)
-      if (order)
-        values.set(
-          own.map((_, k) => own[order[k]!]!),
-          offset,
-        )
-      else if (!moves) values.set(own, offset)
-      for (const { from, count, to, step } of moves ?? []) for (let i = 0; i < count; i++) values[offset + to + i * step] = own[from + i]!
-      onBytes?.(bytes[index]!.length)
-    })
-    gpu.device.queue.writeBuffer(buffer, 0, values)
   }
 
   /** Waits for the GPU, then says which tensor held NaN or infinity, if one did. */
@@ -342,6 +336,23 @@ export class Loader {
       return place
     })
   }
+}
+
+/** By file, as they were first wanted, and by byte. */
+function inOrder(jobs: readonly Job[]): Job[] {
+  const files = [...new Set(jobs.map(({ ranges }) => ranges[0]!.file))]
+  const at = ({ ranges: [first] }: Job) => [files.indexOf(first!.file), first!.start] as const
+  return [...jobs].sort((one, other) => at(one)[0] - at(other)[0] || at(one)[1] - at(other)[1])
+}
+
+function place({ offset, moves, order }: VectorPlan, own: Float32Array, values: Float32Array): void {
+  if (order)
+    values.set(
+      own.map((_, k) => own[order[k]!]!),
+      offset,
+    )
+  else if (!moves) values.set(own, offset)
+  for (const { from, count, to, step } of moves ?? []) for (let i = 0; i < count; i++) values[offset + to + i * step] = own[from + i]!
 }
 
 /** A piece in stretches that the file has in one. */

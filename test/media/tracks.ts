@@ -1,6 +1,6 @@
 // What the tests of media share: rates, random tracks, and the plain definition of every policy, as slow and as obvious as can be.
 import fc from 'fast-check'
-import { faultOf, type FaultCode } from '../../src/media/faults.ts'
+import { type FaultCode, faultOf } from '../../src/media/faults.ts'
 import type { Edge, PolicyName } from '../../src/media/policies.ts'
 import type { Rate } from '../../src/media/ticks.ts'
 
@@ -18,7 +18,8 @@ export const rates: Rate[] = [
 ]
 
 /** Rising ticks. Small numbers, so that ties and exact hits are common. */
-export const rising = (max = 40) => fc.uniqueArray(fc.integer({ min: -60, max: 200 }), { maxLength: max }).map((list) => list.sort((a, b) => a - b))
+export const rising = (max = 40) =>
+  fc.uniqueArray(fc.integer({ min: -60, max: 200 }), { maxLength: max }).map((list) => list.sort((a, b) => a - b))
 
 export const somes = fc.oneof(rising(1), rising(3), rising())
 
@@ -58,14 +59,24 @@ export function plainly(ticks: readonly number[], last: number, step: number, q:
     return b - a > how.maxGap || Math.abs(error) > how.tolerance ? nobody : { index: before, right: before + 1, valid: true, error }
   }
   if (inside && before < n - 1 && ticks[before + 1]! - ticks[before]! > how.maxGap && q >= ticks[before]! + step) return nobody
-  const able = ticks.map((t, i) => ({ i, off: t - q })).filter(({ off }) => (how.policy === 'hold' ? off <= 0 : how.policy === 'next' ? off >= 0 : true))
+  const able = ticks
+    .map((t, i) => ({ i, off: t - q }))
+    .filter(({ off }) => (how.policy === 'hold' ? off <= 0 : how.policy === 'next' ? off >= 0 : true))
   const best = able.sort((a, b) => Math.abs(a.off) - Math.abs(b.off) || a.i - b.i)[0]
-  if (best && Math.abs(best.off) <= how.tolerance && (inside || how.tolerance < Infinity)) return { index: best.i, right: -1, valid: true, error: best.off }
+  if (best && Math.abs(best.off) <= how.tolerance && (inside || how.tolerance < Infinity))
+    return { index: best.i, right: -1, valid: true, error: best.off }
   return inside && best ? nobody : edge()
 }
 
 /** Mean, max or sum over a cell, tick by tick where it is short: each tick has the value of the sample that stands there. */
-export function tickwise(policy: 'mean' | 'max' | 'sum', ticks: readonly number[], values: readonly number[], until: readonly number[], from: number, to: number): number | undefined {
+export function tickwise(
+  policy: 'mean' | 'max' | 'sum',
+  ticks: readonly number[],
+  values: readonly number[],
+  until: readonly number[],
+  from: number,
+  to: number,
+): number | undefined {
   const there: { value: number; share: number }[] = []
   for (let t = from; t < to; t++) {
     const i = ticks.findIndex((start, rank) => start <= t && t < until[rank]!)
