@@ -133,7 +133,7 @@ export interface WeightsOptions {
 }
 
 /** Room on the GPU for every tensor the decoder needs; `fill` reads them into it. */
-export function planWeights(options: WeightsOptions): { weights: Weights; format: Format; fill: () => Promise<void> } {
+export function planWeights(options: WeightsOptions): { weights: Weights; format: Format; passing: number; fill: () => Promise<void> } {
   const { files, asked, onProgress } = options
   const { config, checkpoint } = files
   let loaded = 0
@@ -185,6 +185,7 @@ export function planWeights(options: WeightsOptions): { weights: Weights; format
   return {
     weights,
     format: formatOf(made),
+    passing: loader.passing,
     async fill() {
       await loader.fill()
       await loader.finish()

@@ -285,8 +285,8 @@ async function assemble(options: Assembly): Promise<Engine> {
   const { files, device: gpu, buffers, pipelines, onProgress } = options
   const { config } = files
   const kv = kvFormatFor(options, config)
-  const { weights, format, fill } = planWeights({ ...options, gpu, pipelines: new Pipelines(gpu) })
-  const weightBytes = buffers.bytes
+  const { weights, format, passing, fill } = planWeights({ ...options, gpu, pipelines: new Pipelines(gpu) })
+  const weightBytes = buffers.bytes - passing
   const pages = Math.min(
     Math.ceil(Math.min(options.wanted, config.context) / pageSize),
     Math.floor(gpu.limits.binding / pageBytes(config, kv)),

@@ -11,7 +11,7 @@ import type { MatrixPlan } from '../weights/load.ts'
 import { manifestFile, type PackedManifest, packedSettings } from '../weights/packed.ts'
 import { type PackedPlan, type PlacedPart, planPacked, type ShardOptions } from '../weights/shards.ts'
 import type { Source } from '../weights/source.ts'
-import { deleteFromCache, type PieceStore } from '../weights/store.ts'
+import { deleteFromCache, digest, hex, type PieceStore } from '../weights/store.ts'
 import type { Checkpoint, TensorEntry } from '../weights/tensor.ts'
 import { type Field, unlay } from '../weights/unlay.ts'
 import { decodeVector } from '../weights/vector.ts'
@@ -19,6 +19,7 @@ import type { ModelFiles } from './checkpoint.ts'
 import { vectorInPlace } from './packer.ts'
 import { jsonFile, ownLayout, type PackItem, packItems, sideFiles } from './packing.ts'
 import { type Place, placesOf, prefix, withKept } from './resumed.ts'
+import { inTurns, turnOf } from './turns.ts'
 import { meanwhileBytes, Wanted } from './wanted.ts'
 
 export interface PackedLoadOptions extends ShardOptions {
@@ -45,7 +46,7 @@ const planOf = (items: readonly PackItem[], options: ShardOptions): PackedPlan =
     options,
   )
 
-/** Names the files that a row is made of: what was kept of others is of no use. */
+/** Names the files that a row is made of, and how it is laid out: what was kept of others is of no use. */
 const marksFile = 'source.json'
 
 export class PackedLoad {
@@ -65,6 +66,9 @@ export class PackedLoad {
   readonly #wanted: Wanted
   /** Tensors whose packed form is not in the cache yet. */
   readonly #open: Map<string, Place[]>
+  /** Matrices in the order in which they are written, and those that are on the GPU before their turn. */
+  readonly #turns: string[]
+  readonly #ready = new Map<string, () => Promise<void>>()
   #stopped = false
   #lost = false
 
@@ -81,7 +85,9 @@ export class PackedLoad {
     let reader: CachedSource | undefined
     try {
       const marks = await marksOf(source, files.checkpoint)
-      const file = jsonFile(marksFile, { revision, marks })
+      const items = inTurns(files.checkpoint, packItems(files.config, files.checkpoint, { weights: options.format }))
+      const plan = planOf(items, options)
+      const file = jsonFile(marksFile, { revision, marks, layout: await layoutOf(plan) })
       const old = await readKept(options, marksFile, file.bytes.length)
       if (old?.join() !== file.bytes.join()) {
         await writer.close()
@@ -96,8 +102,6 @@ export class PackedLoad {
         reader = await options.through()
         await isOf(reader, marks)
       }
-      const items = packItems(files.config, files.checkpoint, { weights: options.format })
-      const plan = planOf(items, options)
       const shards = []
       for (const shard of plan.shards) shards.push(await KeptShard.open(writer, shard))
       const load = new PackedLoad(reader, files, options, writer, items, shards, plan.index)
@@ -131,6 +135,7 @@ export class PackedLoad {
       if (entry) this.#vectors.set(keyOf(entry), undefined)
     }
     this.#wanted = new Wanted(files.checkpoint, items)
+    this.#turns = [...new Set(items.flatMap(({ name, vector }) => (vector ? [] : [turnOf(name)])))]
     this.#open = placesOf(shards)
     this.files = { ...files, checkpoint: withKept(files.checkpoint, items, this.#open) }
     for (const { name, vector } of items) if (vector) this.#open.delete(name) // written last
@@ -169,22 +174,36 @@ export class PackedLoad {
   /** For the loader: a matrix is on the GPU. */
   readonly onMatrix = async (plan: MatrixPlan, matrix: Matrix, device: GPUDevice): Promise<void> => {
     const { pieces } = ownPlan(this.#original.config, plan)
-    const names = new Set(pieces.map(({ tensor }) => tensor))
+    this.#ready.set(turnOf(pieces[0]!.tensor), () => this.#write(pieces, matrix, device))
     await this.#guarded(async () => {
-      for (const shard of this.#shards) {
-        for (const part of shard.parts) {
-          if (!names.has(part.tensor) || shard.has(part)) continue
-          let at = part.start
-          for (const { first, rows, lay } of rowsOf(pieces, part)) {
-            await unlay(device, matrix, lay, first, rows, part.part as Field, async (bytes) => {
-              await shard.put(at, bytes)
-              at += bytes.length
-            })
-          }
-        }
-      }
+      for (let write = this.#next(); write; write = this.#next()) await write()
       await this.#dropWritten()
     })
+  }
+
+  /** Writes the matrix whose turn it is, where it is there. */
+  #next(): (() => Promise<void>) | undefined {
+    const [turn = ''] = this.#turns
+    const write = this.#ready.get(turn)
+    if (write) this.#turns.shift()
+    this.#ready.delete(turn)
+    return write
+  }
+
+  async #write(pieces: MatrixPlan['pieces'], matrix: Matrix, device: GPUDevice): Promise<void> {
+    const names = new Set(pieces.map(({ tensor }) => tensor))
+    for (const shard of this.#shards) {
+      for (const part of shard.parts) {
+        if (!names.has(part.tensor) || shard.has(part)) continue
+        let at = part.start
+        for (const { first, rows, lay } of rowsOf(pieces, part)) {
+          await unlay(device, matrix, lay, first, rows, part.part as Field, async (bytes) => {
+            await shard.put(at, bytes)
+            at += bytes.length
+          })
+        }
+      }
+    }
   }
 
   /** Pieces of the source that are packed by now, where a later load finds that. */
@@ -269,6 +288,10 @@ export class PackedLoad {
 const keyOf = ({ file, start, end }: Pick<TensorEntry, 'file' | 'start' | 'end'>): string => `${file} ${start} ${end}`
 
 const weightFiles = ({ tensors }: Checkpoint): string[] => [...new Set([...tensors.values()].map(({ file }) => file))].sort()
+
+/** Names the layout of the shards: their headers. */
+const layoutOf = async ({ shards }: PackedPlan): Promise<string> =>
+  hex(await digest(new Uint8Array(await new Blob(shards.map(({ header }) => header)).arrayBuffer())))
 
 interface Mark {
   file: string

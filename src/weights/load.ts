@@ -177,10 +177,16 @@ export class Loader {
     return buffer
   }
 
-  /** Reads everything room was made for, in the order of the files: what stands side by side is read once. */
+  /** Bytes that are free again when all is read. */
+  get passing(): number {
+    return this.#staging.size + this.#params.size + this.#status.size
+  }
+
+  /** Reads everything room was made for, in the order of the files: what stands side by side is read once. Who is told of matrices has them as planned. */
   async fill(): Promise<void> {
-    const { source, signal } = this.#options
-    const jobs = inOrder(this.#jobs.flatMap((jobs) => jobs()))
+    const { source, signal, onMatrix } = this.#options
+    const planned = this.#jobs.flatMap((jobs) => jobs())
+    const jobs = onMatrix ? planned : inOrder(planned)
     source.announce?.(jobs.flatMap(({ ranges }) => ranges))
     const read = (job: Job | undefined) => {
       const all = job && Promise.all(job.ranges.map(({ file, start, end }) => source.read(file, start, end, signal)))
