@@ -19,7 +19,6 @@ import type { ModelFiles } from './checkpoint.ts'
 import { vectorInPlace } from './packer.ts'
 import { jsonFile, ownLayout, type PackItem, packItems, sideFiles } from './packing.ts'
 import { type Place, placesOf, prefix, withKept } from './resumed.ts'
-import { inTurns, turnOf } from './turns.ts'
 import { meanwhileBytes, Wanted } from './wanted.ts'
 
 export interface PackedLoadOptions extends ShardOptions {
@@ -66,9 +65,6 @@ export class PackedLoad {
   readonly #wanted: Wanted
   /** Tensors whose packed form is not in the cache yet. */
   readonly #open: Map<string, Place[]>
-  /** Matrices in the order in which they are written, and those that are on the GPU before their turn. */
-  readonly #turns: string[]
-  readonly #ready = new Map<string, () => Promise<void>>()
   #stopped = false
   #lost = false
 
@@ -85,7 +81,7 @@ export class PackedLoad {
     let reader: CachedSource | undefined
     try {
       const marks = await marksOf(source, files.checkpoint)
-      const items = inTurns(files.checkpoint, packItems(files.config, files.checkpoint, { weights: options.format }))
+      const items = packItems(files.config, files.checkpoint, { weights: options.format })
       const plan = planOf(items, options)
       const file = jsonFile(marksFile, { revision, marks, layout: await layoutOf(plan) })
       const old = await readKept(options, marksFile, file.bytes.length)
@@ -135,7 +131,6 @@ export class PackedLoad {
       if (entry) this.#vectors.set(keyOf(entry), undefined)
     }
     this.#wanted = new Wanted(files.checkpoint, items)
-    this.#turns = [...new Set(items.flatMap(({ name, vector }) => (vector ? [] : [turnOf(name)])))]
     this.#open = placesOf(shards)
     this.files = { ...files, checkpoint: withKept(files.checkpoint, items, this.#open) }
     for (const { name, vector } of items) if (vector) this.#open.delete(name) // written last
@@ -171,23 +166,13 @@ export class PackedLoad {
     return this.#lost
   }
 
-  /** For the loader: a matrix is on the GPU. */
+  /** For the loader: a matrix is on the GPU. They come as planned, and so are written front to back. */
   readonly onMatrix = async (plan: MatrixPlan, matrix: Matrix, device: GPUDevice): Promise<void> => {
     const { pieces } = ownPlan(this.#original.config, plan)
-    this.#ready.set(turnOf(pieces[0]!.tensor), () => this.#write(pieces, matrix, device))
     await this.#guarded(async () => {
-      for (let write = this.#next(); write; write = this.#next()) await write()
+      await this.#write(pieces, matrix, device)
       await this.#dropWritten()
     })
-  }
-
-  /** Writes the matrix whose turn it is, where it is there. */
-  #next(): (() => Promise<void>) | undefined {
-    const [turn = ''] = this.#turns
-    const write = this.#ready.get(turn)
-    if (write) this.#turns.shift()
-    this.#ready.delete(turn)
-    return write
   }
 
   async #write(pieces: MatrixPlan['pieces'], matrix: Matrix, device: GPUDevice): Promise<void> {

@@ -49,18 +49,24 @@ function sourcesOf({ tensors }: Checkpoint, { pieces, vector }: PackItem): Set<T
   return new Set(names.flatMap((name) => tensors.get(name) ?? []))
 }
 
-/** Bytes of a source that are kept at a time, nearly: what the largest tensor is made of, what is wanted to the end, and where vectors lie. */
+/**
+ * Bytes of a source that are kept at a time at most: of a matrix, of the one before, whose last bytes wait for a whole piece, and of the one that is
+ * read ahead; what is wanted to the end; and the pieces in which vectors lie.
+ */
 export function meanwhileBytes(checkpoint: Checkpoint, items: readonly PackItem[], pieceBytes = defaultPieceBytes): number {
   const pieces = new Set<string>()
   const lasting = new Set<TensorEntry>()
-  let largest = 0
+  const matrices = new Map<string, Set<TensorEntry>>()
   for (const item of items) {
     const sources = sourcesOf(checkpoint, item)
+    const matrix = item.name.replace(/[qkv]_proj/, 'qkv')
     if (item.vector) for (const { file, start } of sources) pieces.add(`${file} ${Math.floor(start / pieceBytes)}`)
-    else if (inOrder(item)) largest = Math.max(largest, sum(sources))
+    else if (inOrder(item)) matrices.set(matrix, new Set([...(matrices.get(matrix) ?? []), ...sources]))
     else for (const entry of sources) lasting.add(entry)
   }
-  return Math.min(checkpoint.bytes, largest + sum(lasting) + pieces.size * pieceBytes)
+  const sizes = [...matrices.values()].map(sum)
+  const open = sizes.map((size, index) => (sizes[index - 1] ?? 0) + size + (sizes[index + 1] ?? 0))
+  return Math.min(checkpoint.bytes, Math.max(0, ...open) + sum(lasting) + pieces.size * pieceBytes)
 }
 
 const sum = (entries: Iterable<TensorEntry>) => [...entries].reduce((total, { start, end }) => total + end - start, 0)

@@ -8,7 +8,7 @@ import type { Ticks } from './ticks.ts'
 import type { Work } from './times.ts'
 import { ends, indexOf, type Track, type TrackKind } from './tracks.ts'
 
-/** The answer of one track, cell by cell. Indices are places in what the track was given, -1 for none. */
+/** The answer of one track, cell by cell. Indices are places in what the track was given (of sound: in all its segments, cut where they overlap), -1 for none. */
 export interface PlannedTrack {
   kind: TrackKind
   /** Samples or cues that the track was given. */
@@ -44,7 +44,7 @@ export interface Plan {
 }
 
 /** Most captions in all cells together: many that overlap on many cells would fill any memory. */
-const MAX_IDS = 2 ** 25
+const MAX_IDS = 2 ** 23
 
 export function planTrack(track: Track, how: Settled, axis: Axis, origin: Ticks, work: Work): PlannedTrack {
   const planned = blank(track, how, axis.times.length)

@@ -25,7 +25,8 @@ export type Rendered = Record<string, RenderedTrack>
 export function renderPlan(plan: Plan, tracks: ReadonlyMap<string, Track>): Rendered {
   const rendered = Object.entries(plan.tracks).map(([id, planned]) => {
     const track = tracks.get(id)
-    if (track?.kind !== planned.kind || track.count !== planned.count) {
+    const here = track?.kind === planned.kind && track.count === planned.count && !planned.to?.some((rank) => rank > track.times.length)
+    if (!here) {
       throw fault('E_RANGE', id, 'The plan is for another timeline: its track is not here, or has another length.')
     }
     return [id, renderTrack(track, planned, plan)] as const
@@ -55,7 +56,7 @@ function frames(track: Track, planned: PlannedTrack): RenderedTrack {
   const { mask, index, right, from, to } = planned
   const once = new Map<number, unknown>()
   const source = track.frames
-  const fetch = (i: number) => (typeof source === 'function' ? source(i) : (source?.[i] ?? i))
+  const fetch = (i: number) => (typeof source === 'function' ? source(i) : source ? source[i] : i)
   const give = (i: number) => {
     if (!once.has(i)) once.set(i, fetch(i))
     return once.get(i)

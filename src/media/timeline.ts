@@ -5,7 +5,7 @@ import { type Fault, fault, Ledger } from './faults.ts'
 import { type Plan, type PlannedTrack, planTrack } from './plan.ts'
 import { type Policy, type PolicyName, settle } from './policies.ts'
 import { type Rendered, renderPlan } from './render.ts'
-import { spanOf, trackReport, varies } from './report.ts'
+import { spanOf, type TrackReport, trackReport, varies } from './report.ts'
 import { isTicks, type Seconds, type Ticks, toSeconds } from './ticks.ts'
 import {
   type AudioInput,
@@ -115,6 +115,7 @@ export class Timeline {
     const ledger = new Ledger(this.#strict)
     const origin = this.#zero()
     const work = { steps: 0 }
+    this.#within(origin)
     this.#durations(ledger, request.durationTolerance ?? 0.1)
     const axis = makeAxis(request.axis, request.range ?? 'union', this.#tracks, origin, ledger)
     for (const id of Object.keys(request.policies ?? {})) this.#track(id)
@@ -125,11 +126,7 @@ export class Timeline {
     })
     const tracks = Object.fromEntries(planned)
     const reports = Object.fromEntries(planned.map(([id, one]) => [id, trackReport(this.#track(id), one, origin)]))
-    for (const [id, { gapCount, gaps }] of Object.entries(reports)) {
-      const text = gapCount === 0 ? '' : `${gapCount} gaps, the first from ${gaps[0]!.start.toFixed(3)} s to ${gaps[0]!.end.toFixed(3)} s.`
-      if (gapCount > 0 && request.gaps === 'error') throw fault('E_GAP', id, text, undefined, gapCount)
-      ledger.note('GAP', id, gapCount, undefined, text)
-    }
+    for (const [id, one] of Object.entries(reports)) tellGaps(id, one, request.gaps === 'error', ledger)
     const warnings = [...[...this.#faults.values()].flat(), ...ledger.kept]
     const report = { cells: axis.times.length, tracks: reports, span: spanOf(Object.values(tracks), axis), warnings }
     return { version: 1, axis, origin, tracks, report, steps: work.steps }
@@ -169,6 +166,17 @@ export class Timeline {
     return all.length === 0 ? 0 : Math.min(...all.map((track) => track.times.at(0)))
   }
 
+  /** After its shifts a track must still lie where ticks are exact. */
+  #within(origin: Ticks): void {
+    for (const track of this.#tracks.values()) {
+      if (track.times.length === 0) continue
+      const shift = track.offset - origin
+      const [first, last] = [track.times.at(0), ends(track)]
+      if ([last, first + shift, last + shift].some((t) => !isTicks(t)))
+        throw fault('E_BAD_TIME', track.id, 'It reaches beyond 147 days of the origin.')
+    }
+  }
+
   #durations(ledger: Ledger, tolerance: Seconds): void {
     const all = [...this.#tracks.values()].filter(({ kind, times }) => kind !== 'text' && kind !== 'event' && times.length > 0)
     const lengths = all.map((track) => toSeconds(ends(track) - starts(track)))
@@ -176,4 +184,11 @@ export class Timeline {
     const text = `Tracks differ in length by ${(delta * 1000).toFixed(0)} ms; give durationTolerance to accept it.`
     ledger.note('DURATION', '', delta > tolerance ? 1 : 0, undefined, text)
   }
+}
+
+function tellGaps(id: string, { gapCount, gaps }: TrackReport, refused: boolean, ledger: Ledger): void {
+  if (gapCount === 0) return
+  const text = `${gapCount} gaps, the first from ${gaps[0]!.start.toFixed(3)} s to ${gaps[0]!.end.toFixed(3)} s.`
+  if (refused) throw fault('E_GAP', id, text, undefined, gapCount)
+  ledger.note('GAP', id, gapCount, undefined, text)
 }

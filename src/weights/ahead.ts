@@ -162,8 +162,8 @@ export class Ahead {
       }
       if (run[0]) throw new GlmError('file_truncated', `${path} ended early; load the model again.`)
     } catch (error) {
-      this.#reject(run, error)
       await this.#keeper.failed(error)
+      this.#reject(run, error)
     }
     await kept
   }

@@ -28,10 +28,7 @@ import type { ByteRange } from './tensor.ts'
 export interface CacheOptions {
   /** `download` (default): hashes are taken when pieces arrive. `always`: each cached piece is held against its hash once per load. */
   verify?: 'download' | 'always'
-  /**
-   * `false`: nothing is kept; the source only runs ahead. `meanwhile`: pieces are kept until they are dropped, and none after `finish`; a row that
-   * is complete stays as it is. A cut costs no more than with `true`. No file is held against its published hash: it is not kept.
-   */
+  /** `false`: nothing; the source only runs ahead. `meanwhile`: until dropped or finished, so no published hash is asked for; a complete row stays. */
   keep?: boolean | 'meanwhile'
   /** Default: IndexedDB, where there is one. */
   store?: PieceStore
@@ -161,7 +158,7 @@ class CachedModel implements CachedSource, Keeper, Load {
     this.manifest.missing.clear()
     const keys = new Set(await store.keys())
     for (const [path, file] of this.manifest.files) {
-      for (const piece of this.#pieces(path, file, 0, file.size)) {
+      for (const piece of this.#pieces(path, 0, file.size)) {
         const key = this.#prefix + piece.key
         const bytes = this.has(piece) || !keys.has(key) ? undefined : await readPiece(store, key, piece.end - piece.start)
         if (bytes) file.hashes.set(await digest(bytes), piece.index * 32)
@@ -178,12 +175,7 @@ class CachedModel implements CachedSource, Keeper, Load {
   }
 
   announce(ranges: readonly ByteRange[]): void {
-    this.#ahead.plan(
-      ranges.flatMap(({ file: path, start, end }) => {
-        const file = this.manifest.files.get(path)
-        return file ? this.#pieces(path, file, start, end) : []
-      }),
-    )
+    this.#ahead.plan(ranges.flatMap(({ file, start, end }) => this.#pieces(file, start, end)))
   }
 
   async read(path: string, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
@@ -194,7 +186,7 @@ class CachedModel implements CachedSource, Keeper, Load {
     const out = new Uint8Array(end - start)
     // Held here, so that other readers cannot push a piece out of memory before its turn.
     const taken: (Promise<Uint8Array<ArrayBuffer>> | undefined)[] = []
-    const pieces = this.#pieces(path, file, start, end)
+    const pieces = this.#pieces(path, start, end)
     this.#ahead.plan(pieces)
     for (const [turn, piece] of pieces.entries()) {
       for (const next of pieces.slice(taken.length, turn + readAhead)) {
@@ -235,18 +227,16 @@ class CachedModel implements CachedSource, Keeper, Load {
   async drop(ranges?: readonly ByteRange[]): Promise<void> {
     if (!this.#meanwhile) return
     if (!ranges) return this.#dropAll()
-    const pieces = ranges.flatMap(({ file: path, start, end }) => {
-      const file = this.manifest.files.get(path)
-      const touched = file ? this.#pieces(path, file, start, end) : []
-      return touched.filter((piece) => start <= piece.start && piece.end <= end && this.has(piece))
-    })
-    if (pieces.length === 0) return
-    // Also where nothing more can be written. A row that still names them does no harm: what it names and is not there is fetched again.
+    // Behind what is being written, and where nothing more can be. A row that still names a piece does no harm: it is fetched again if it is read.
     this.#writing = this.#writing
-      .then(() => {
+      .then(async () => {
+        const pieces = ranges.flatMap(({ file, start, end }) =>
+          this.#pieces(file, start, end).filter((piece) => start <= piece.start && piece.end <= end && this.has(piece)),
+        )
+        if (pieces.length === 0) return
         for (const { path, index } of pieces) forget(this.manifest.files.get(path)!, index)
         this.#changed = true
-        return this.#store?.delete(pieces.map(({ key }) => this.#prefix + key))
+        await this.#store?.delete(pieces.map(({ key }) => this.#prefix + key))
       })
       .catch(() => {})
     await this.#writing
@@ -262,11 +252,7 @@ class CachedModel implements CachedSource, Keeper, Load {
 
   /** What is kept meanwhile stays little: the network does not run ahead to the end of the files. */
   get keeping(): boolean {
-    return !this.#meanwhile && this.#writable
-  }
-
-  get #writable(): boolean {
-    return this.#store !== undefined && !this.#full
+    return this.#store !== undefined && !this.#full && !this.#meanwhile
   }
 
   has({ path, index }: Piece): boolean {
@@ -284,11 +270,12 @@ class CachedModel implements CachedSource, Keeper, Load {
     this.#tell(piece, false)
     const { path, key, index } = piece
     const file = this.manifest.files.get(path)
-    if (!this.#writable || !file) return
-    const hash = await digest(bytes)
+    if (!this.#store || this.#full || !file) return
+    const hash = digest(bytes)
+    hash.catch(() => {}) // awaited when it is its turn
     await this.#write(async (store) => {
       await store.set(this.#prefix + key, new Blob([bytes]))
-      file.hashes.set(hash, index * 32)
+      file.hashes.set(await hash, index * 32)
       this.#changed = true
       if (Date.now() - this.#rowWritten >= rowEvery) await this.#setRow(store)
     })
@@ -350,8 +337,9 @@ class CachedModel implements CachedSource, Keeper, Load {
     })
   }
 
-  #pieces(path: string, file: KeptFile, start: number, end: number): Piece[] {
-    return piecesOf({ path, size: file.size, pieceBytes: this.#pieceBytes }, start, end)
+  #pieces(path: string, start: number, end: number): Piece[] {
+    const file = this.manifest.files.get(path)
+    return file ? piecesOf({ path, size: file.size, pieceBytes: this.#pieceBytes }, start, end) : []
   }
 
   #tell({ path, key, start, end }: Piece, cached: boolean): void {
@@ -401,7 +389,8 @@ class CachedModel implements CachedSource, Keeper, Load {
     if (this.#meanwhile) return // the load loses nothing by it
     const full = (error as Error | undefined)?.name === 'QuotaExceededError' // its class differs between browsers
     const why = full ? 'The browser has no room left; free disk space, or delete models from the cache' : 'IndexedDB cannot be used here'
-    const end = 'the model loads, but is downloaded again next time.'
-    this.#options.onWarning?.(new GlmError('quota_exceeded', `${why}; ${end}`, { cause: error }))
+    this.#options.onWarning?.(
+      new GlmError('quota_exceeded', `${why}; the model loads, but is downloaded again next time.`, { cause: error }),
+    )
   }
 }

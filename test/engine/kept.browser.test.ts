@@ -36,15 +36,22 @@ function network(most = Number.POSITIVE_INFINITY) {
   return { source, log }
 }
 
-async function load({ source }: ReturnType<typeof network>): Promise<string> {
+interface Seen {
+  signal?: AbortSignal
+  onPiece?: (piece: { file: string; bytes: number; cached: boolean }) => void
+}
+
+async function load({ source }: ReturnType<typeof network>, { signal, onPiece }: Seen = {}): Promise<string> {
+  const seen = { ...(signal && { signal }), ...(onPiece && { onPiece }) }
   const keeping = new Keeping({
     read: readModel,
     load: Engine.load,
-    through: (own, keep) => cachedSource(own, { keep, pieceBytes: sizes.pieceBytes, memoryBytes: 16_384 }),
+    through: (own, keep) => cachedSource(own, { keep, pieceBytes: sizes.pieceBytes, memoryBytes: 16_384, ...seen }),
     ...sizes,
   })
   try {
-    const options: EngineOptions = { gpu: navigator.gpu, source, formats: async () => formats, context: 64, exact: true, chats: false }
+    const asked = { context: 64, exact: true, chats: false, ...(signal && { signal }) }
+    const options: EngineOptions = { gpu: navigator.gpu, source, formats: async () => formats, ...asked }
     const engine = await keeping.load(options)
     await keeping.finish()
     return await logits(engine)
@@ -60,7 +67,10 @@ async function logits(engine: Engine): Promise<string> {
   return all.join()
 }
 
-afterEach(() => deleteFromCache(kept))
+afterEach(async () => {
+  await deleteFromCache(kept)
+  await deleteFromCache(name)
+})
 
 test('a second load asks for nothing; of two at once, one downloads', async () => {
   const direct = await Engine.load({ gpu: navigator.gpu, source: network().source, weights: 'q4', context: 64, exact: true, chats: false })
@@ -73,7 +83,7 @@ test('a second load asks for nothing; of two at once, one downloads', async () =
   expect(second.log.requests).toBe(0)
   await deleteFromCache(kept)
   const both = [network(), network()]
-  expect(await Promise.all(both.map(load))).toEqual([wanted, wanted])
+  expect(await Promise.all(both.map((own) => load(own)))).toEqual([wanted, wanted])
   const [one, other] = both.map(({ log }) => log.weights).sort((a, b) => a - b)
   expect(other).toBeGreaterThan(first.log.weights * 0.9)
   expect(one).toBeLessThan(first.log.weights * 0.3)
@@ -91,4 +101,28 @@ test('a load that was cut off goes on', async () => {
   const last = network()
   expect(await load(last)).toBe(wanted)
   expect(last.log.requests).toBe(0)
+})
+
+test('a load that was aborted goes on within a tensor; only the packed form stays', async () => {
+  const stop = new AbortController()
+  const came = { first: 0, rest: 0, whole: 0 }
+  const count =
+    (key: keyof typeof came, most = Number.POSITIVE_INFINITY) =>
+    ({ file, bytes, cached }: { file: string; bytes: number; cached: boolean }) => {
+      if (!cached && file.endsWith('.safetensors')) came[key] += bytes
+      if (came[key] >= most) stop.abort()
+    }
+  const wanted = await load(network(), { onPiece: count('whole') })
+  await deleteFromCache(kept)
+  // Within the embedding, the first tensor.
+  const aborted = load(network(), { signal: stop.signal, onPiece: count('first', 40_000) })
+  await expect(aborted).rejects.toMatchObject({ code: 'aborted' })
+  expect((await listCache()).map((row) => [row.name, row.complete])).toEqual([
+    [name, false],
+    [kept, false],
+  ])
+  expect(await load(network(), { onPiece: count('rest') })).toBe(wanted)
+  expect(came.first).toBeLessThan(60_000)
+  expect(came.first + came.rest).toBe(came.whole)
+  expect((await listCache()).map((row) => [row.name, row.complete])).toEqual([[kept, true]])
 })

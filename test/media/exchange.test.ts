@@ -96,6 +96,13 @@ describe('JSON', () => {
     })
   }
 
+  test('ranks past what a track kept are not rendered', () => {
+    const lossy = new Timeline({ strict: false }).series('s', { times: [0, Number.NaN, 0.2], values: new Float32Array(3) })
+    const one = lossy.plan({ axis: { kind: 'uniform', rate: 5 }, policies: { s: 'window' } })
+    one.tracks.s!.to![0] = 3
+    expect(() => lossy.render(importPlan(exportPlan(one)))).toThrow(/another timeline/)
+  })
+
   test('a name that is a trap is refused, and changes nothing', () => {
     const text = known.replaceAll('"v":', '"__proto__":')
     expect(() => importPlan(text)).toThrow(GlmError)

@@ -112,6 +112,12 @@ describe('clock', () => {
     )
   })
 
+  test('a drift that changes is followed once the window has passed', () => {
+    const clock = new Clock({ window: 20_000 })
+    for (let i = 0; i < 3000; i++) clock.push(i * 20, i * 20 + Math.min(i, 1500) * 0.002 + (i > 1500 ? (1500 - i) * 0.002 : 0))
+    expect(clock.model.skewPpm).toBeCloseTo(-100, 3)
+  })
+
   const leaps: [string, (i: number) => number, (i: number) => number, boolean][] = [
     ['media runs an hour ahead', (i) => i * 20 + (i > 500 ? 3.6e6 : 0), (i) => i * 20, true],
     ['media begins anew', (i) => (i > 500 ? i - 501 : i) * 20, (i) => i * 20, true],

@@ -268,6 +268,16 @@ describe('bad input', () => {
     ['an axis of 2^31 cells', () => new Timeline().plan({ axis: { kind: 'uniform', rate: 1, count: 2 ** 31 } }), 'E_RANGE'],
     ['a range of years at 48 kHz', () => new Timeline().plan({ axis: { kind: 'uniform', rate: 48_000 }, range: [0, 1e7] }), 'E_RANGE'],
     ['all times bad', () => new Timeline().video('t', { times: [Number.NaN] }), 'E_BAD_TIME'],
+    [
+      'times that an offset moves beyond 147 days',
+      () => new Timeline().video('t', { fps: 1, count: 1, start: 1.2e7, offset: 1.2e7 }).video('u', { fps: 1, count: 1 }).plan(tenth),
+      'E_BAD_TIME',
+    ],
+    [
+      'a start and a count that lead there',
+      () => new Timeline().video('t', { fps: 1, count: 12_000_000, start: 1.2e7 }).plan(tenth),
+      'E_BAD_TIME',
+    ],
     ['an offset that is none', () => new Timeline().video('t', { fps: 1, count: 1, offset: Number.NaN }), 'E_RANGE'],
     ['three times for two frames', () => new Timeline().video('t', { times: [0, 1, 2], frames: [1, 2] }), 'E_RANGE'],
     ['half a row', () => new Timeline().series('t', { rate: 1, width: 2, values: floats(1) }), 'E_RANGE'],
@@ -319,6 +329,24 @@ describe('bad input', () => {
       duplicates: 'mean',
     })
     expect([...timeline.render(timeline.plan(own)).t!.values!]).toEqual([5, 5, 3, 30])
+  })
+
+  test('of equal times out of order the last given stays, or the first', () => {
+    const kept = (duplicates: 'first' | 'last') => {
+      const timeline = new Timeline({ strict: false }).video('t', { times: [0.1, 0.1, 0, 0.1, 0], duplicates })
+      return [...timeline.plan(own).tracks.t!.index]
+    }
+    expect(kept('last')).toEqual([4, 3])
+    expect(kept('first')).toEqual([2, 0])
+  })
+
+  test('where segments overlap the later one is heard', () => {
+    const segments = [
+      { start: 0, samples: floats(1, 2, 3, 4) },
+      { start: 0.2, samples: floats(5, 6) },
+    ]
+    const timeline = new Timeline({ strict: false }).audio('t', { sampleRate: 10, segments })
+    expect([...timeline.render(timeline.plan(tenth)).t!.values!]).toEqual([1, 2, 5, 6])
   })
 
   test('a single sample: nearest and hold serve, linear only where it is', () => {
@@ -431,6 +459,13 @@ test('packets that leap split the sound, packets that jitter do not', () => {
     { startTicks: 0, count: 4096 },
     { startTicks: fromSeconds(8192 / 48_000), count: 1024 },
   ])
+})
+
+test('nearest: of two equally near the earlier', () => {
+  const timeline = new Timeline().series('s', { rate: 10, values: floats(0, 1, 2) })
+  const plan = timeline.plan({ axis: { kind: 'explicit', times: [0.04, 0.05, 0.06, 0.15] }, policies: { s: 'nearest' } })
+  expect([...plan.tracks.s!.index]).toEqual([0, 0, 1, 1])
+  expect(ms(plan.tracks.s!.error)).toEqual([-40, -50, 40, -50])
 })
 
 test('frames are asked for once each', () => {

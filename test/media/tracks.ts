@@ -17,9 +17,12 @@ export const rates: Rate[] = [
   { num: 7, den: 3 },
 ]
 
-/** Rising ticks. Small numbers, so that ties and exact hits are common. */
-export const rising = (max = 40) =>
-  fc.uniqueArray(fc.integer({ min: -60, max: 200 }), { maxLength: max }).map((list) => list.sort((a, b) => a - b))
+/** Distinct whole numbers in order. */
+export const ordered = (min: number, max: number, options: fc.UniqueArrayConstraintsRecommended<number, number>) =>
+  fc.uniqueArray(fc.integer({ min, max }), options).map((list) => list.sort((a, b) => a - b))
+
+/** Rising ticks, now far apart, now so close that ties and exact hits are common. */
+export const rising = (max = 40) => fc.oneof(ordered(-60, 200, { maxLength: max }), ordered(-4, 12, { maxLength: Math.min(max, 8) }))
 
 export const somes = fc.oneof(rising(1), rising(3), rising())
 

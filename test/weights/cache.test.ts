@@ -330,6 +330,92 @@ describe('where files cannot be kept', () => {
   })
 })
 
+describe('kept meanwhile', () => {
+  const open = (options: CacheOptions = {}) => cachedSource(memory().source, { store, pieceBytes, keep: 'meanwhile', ...options })
+  const pieces = () => [...store.rows.keys()].filter((key) => key.startsWith('part:')).length
+
+  test('pieces that lie wholly inside a range are dropped, at once; finished, nothing is left', async () => {
+    const cached = await open()
+    same(await readWhole(cached, 'data.bin'), data)
+    const deleted = vi.spyOn(store, 'delete')
+    await cached.drop([
+      { file: 'data.bin', start: 1001, end: 4999 },
+      { file: 'data.bin', start: 8000, end: Number.POSITIVE_INFINITY },
+      { file: 'other.bin', start: 0, end: 5000 },
+    ])
+    await cached.drop([{ file: 'data.bin', start: 2000, end: 4000 }])
+    expect(deleted.mock.calls).toEqual([[[2, 3, 8, 9, 10].map(key)]])
+    same(await cached.read('data.bin', 0, 10_500), data) // fetched again where it must be
+    await cached.finish()
+    expect(store.rows.size).toBe(0)
+    expect(await readWhole(cached, 'config.json')).toEqual(config)
+    await cached.close()
+    expect(store.rows.size).toBe(0)
+  })
+
+  test('a cut leaves what was not dropped; a row that names a dropped piece does no harm', async () => {
+    const cached = await open()
+    await cached.read('data.bin', 0, 6000)
+    const row = structuredClone(store.rows.get('model:model'))
+    await cached.drop([{ file: 'data.bin', start: 0, end: 3000 }])
+    await cached.close()
+    expect(pieces()).toBe(3)
+    store.rows.set('model:model', row)
+    const { source, log } = memory()
+    const again = await cachedSource(source, { store, pieceBytes, keep: 'meanwhile' })
+    same(await readWhole(again, 'data.bin'), data)
+    expect(log.filter((line) => line.startsWith('data.bin'))).toHaveLength(8)
+    await again.finish()
+    expect(store.rows.size).toBe(0)
+  })
+
+  test('the network does not run ahead to the end of the file', async () => {
+    const { source, log } = memory()
+    const cached = await cachedSource(source, { store, pieceBytes: 100, memoryBytes: 2000, keep: 'meanwhile' })
+    await cached.size('data.bin')
+    cached.announce([{ file: 'data.bin', start: 0, end: data.length }])
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(log.length).toBeLessThanOrEqual(21)
+    same(await readWhole(cached, 'data.bin'), data)
+    await cached.close()
+  })
+
+  test('what was kept before stays, and its follower is asked; of the rest nobody is', async () => {
+    const follow = vi.fn(() => ({ kept: vi.fn(), finish: vi.fn(async () => {}) }))
+    const first = await open({ follow })
+    await first.read('data.bin', 0, 3000)
+    await first.finish()
+    expect(follow.mock.results[0]!.value.kept).not.toHaveBeenCalled()
+    expect(follow.mock.results[0]!.value.finish).not.toHaveBeenCalled()
+    await load(memory().source)
+    const { size } = store.rows
+    store.rows.delete(key(3))
+    const again = await open({ follow })
+    same(await readWhole(again, 'data.bin'), data)
+    await again.drop([{ file: 'data.bin', start: 0, end: data.length }])
+    await again.drop()
+    await again.finish()
+    expect(store.rows.size).toBe(size)
+    expect(follow.mock.results[1]!.value.finish).toHaveBeenCalledOnce()
+  })
+
+  test('a full disk is no reason for a warning, and pieces are dropped there too', async () => {
+    let left = 6
+    store.fault = (call) => {
+      if (call === 'set' && left-- <= 0) throw quotaError()
+    }
+    const onWarning = vi.fn()
+    const cached = await open({ onWarning })
+    same(await readWhole(cached, 'data.bin'), data)
+    expect(pieces()).toBeGreaterThan(2)
+    await cached.drop([{ file: 'data.bin', start: 0, end: data.length }])
+    expect(pieces()).toBe(0)
+    await cached.finish()
+    expect(store.rows.size).toBe(0)
+    expect(onWarning).not.toHaveBeenCalled()
+  })
+})
+
 test('list, size and delete keep models apart', async () => {
   const other = { ...memory().source, name: 'model/data.bin' }
   await load(memory().source)
