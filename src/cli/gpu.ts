@@ -10,7 +10,7 @@ export async function findGpu(): Promise<GPU> {
   const gpu = await dawn()
   const request = async (options: GPURequestAdapterOptions = { powerPreference: 'high-performance' }) => {
     const adapter = await gpu.requestAdapter(options).catch(() => null)
-    if (adapter) (held.glmAdapters ??= []).push(adapter)
+    held.glmAdapters = [...(held.glmAdapters ?? []), ...(adapter ? [adapter] : [])]
     return adapter
   }
   const found = [await request()]

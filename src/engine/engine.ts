@@ -305,6 +305,7 @@ async function assemble(options: Assembly): Promise<Engine> {
   const kvBytes = config.layers * pages * pageBytes(config, kv)
   const pacer = new Pacer({
     rows: shape.rows,
+    least: gpu.info.software && rounding ? 32 : 8,
     tokens: options.serial ? 1 : gpu.info.software ? 4 : 8,
     aim: aims[gpu.info.software ? 'software' : 'hardware'],
     clock: options.clock ?? now,

@@ -9,6 +9,8 @@ export const aims = { hardware: holdLimit / 2, software: 200 }
 export interface PacerOptions {
   /** Rows of a pass at most. */
   rows: number
+  /** Rows of a tile: fewer cost as much, so a slow pass is cut into slices instead. Default 1. */
+  least?: number
   /** Tokens of a submit at most. */
   tokens: number
   /** Milliseconds of a submit that are aimed at. */
@@ -19,13 +21,15 @@ export interface PacerOptions {
 
 export class Pacer {
   readonly #options: PacerOptions
+  readonly #least: number
   #rows: number
   #tokens = 1
   #slices = 1
 
   constructor(options: PacerOptions) {
     this.#options = options
-    this.#rows = Math.min(16, options.rows)
+    this.#least = Math.min(options.least ?? 1, options.rows)
+    this.#rows = Math.min(Math.max(16, this.#least), options.rows)
   }
 
   now(): number {
@@ -59,8 +63,8 @@ export class Pacer {
   #shrink(perSubmit: number): void {
     const halvings = Math.ceil(Math.log2(perSubmit / this.#options.aim))
     const rows = this.#rows / 2 ** halvings
-    this.#rows = Math.max(1, rows)
-    if (rows < 1) this.#slices = Math.min(64, Math.ceil(this.#slices / rows))
+    this.#rows = Math.max(this.#least, rows)
+    if (rows < this.#least) this.#slices = Math.min(64, Math.ceil((this.#slices * this.#least) / rows))
   }
 
   /** A submit of `tokens` passes took `milliseconds`. */

@@ -135,10 +135,11 @@ async function keptOf(hub: string): Promise<Source | undefined> {
   const [, repository, revision, file] = /^(?:hf:)?([\w.-]+\/[\w.-]+)(?:@([^/]+))?(?:\/(.+))?$/.exec(hub) ?? []
   if (!repository) return undefined
   const fixed = revision && /^[0-9a-f]{12,}$/.test(revision) ? revision.slice(0, 12) : ''
+  const plain = (name: string) => name.replace(/ as q[48]$/, '')
   const names = (await listCache())
-    .filter(({ name, complete }) => complete && name.startsWith(`${repository}@${fixed}`) && name.endsWith(file ? `/${file}` : ''))
+    .filter(({ name, complete }) => complete && name.startsWith(`${repository}@${fixed}`) && plain(name).endsWith(file ? `/${file}` : ''))
     .sort((one, other) => other.saved.localeCompare(one.saved))
-    .map(({ name }) => name)
+    .map(({ name }) => plain(name))
   const name = names[0]
   if (name === undefined) return undefined
   const entry = /@[^/]+\/(.+\.gguf)$/i.exec(name)?.[1]
@@ -150,8 +151,12 @@ function createTeller(onProgress: LoadEvents['onProgress']) {
   const bytes = { network: 0, cached: 0, total: 0 }
   const speed = new Speed()
   let ready = false
+  let last = { phase: '', at: 0 }
+  /** Ten times a second, and whenever something else begins or all is there. */
   const tell = (phase: Progress['phase'], loaded: number, file?: string) => {
     const now = performance.now()
+    if (phase === last.phase && now - last.at < 100 && loaded < bytes.total) return
+    last = { phase, at: now }
     const total = Math.max(bytes.total, loaded)
     const rate = speed.rate(now)
     const left = speed.left(total - bytes.network - bytes.cached, now)

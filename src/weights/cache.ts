@@ -75,7 +75,7 @@ export interface Follower {
   finish(signal?: AbortSignal): Promise<void>
 }
 
-const memoryBytes = 64 * 2 ** 20
+const memoryBytes = 32 * 2 ** 20
 /** Pieces that one read asks for at once. */
 const readAhead = 16
 const rowEvery = 1000 // ms between rows while pieces arrive

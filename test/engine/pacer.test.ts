@@ -103,3 +103,13 @@ it('stays within its bounds whatever was measured', () => {
     ),
   )
 })
+
+it('a tile costs the same whatever it holds: a slow pass is cut into slices, not into fewer rows', () => {
+  const pacer = new Pacer({ rows: 64, least: 32, tokens: 4, aim: 200, clock: () => 0 })
+  expect(pacer.rows).toBe(32)
+  pacer.prefilled(32, 1000)
+  expect({ rows: pacer.rows, slices: pacer.slices }).toEqual({ rows: 32, slices: 8 })
+  pacer.prefilled(32, 1000)
+  pacer.prefilled(32, 100)
+  expect({ rows: pacer.rows, slices: pacer.slices }).toEqual({ rows: 32, slices: 4 })
+})
