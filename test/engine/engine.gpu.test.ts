@@ -278,7 +278,7 @@ describe('what a token costs', () => {
 })
 
 describe('under a slow clock', () => {
-  it('rows per chunk shrink and submits grow as the pacer says', async () => {
+  it('rows per chunk shrink to a tile, then submits grow, as the pacer says', async () => {
     let time = 0
     const engine = await load('glm-edge-f32', { clock: () => (time += 1600) })
     const { counts } = engine.runner
@@ -292,21 +292,21 @@ describe('under a slow clock', () => {
       submits.push(counts.submits - before)
       return token
     })
-    const twin = new Pacer({ rows: 64, tokens: 4, aim: 200, clock: () => 0 })
+    const twin = new Pacer({ rows: 64, least: 8, tokens: 4, aim: 200, clock: () => 0 })
     const expected: { rows: number; slices: number }[] = []
-    for (let left = 22; left > 0; left -= twin.rows) {
+    for (let left = 40; left > 0; left -= twin.rows) {
       const rows = Math.min(left, twin.rows)
       expected.push({ rows, slices: twin.slices })
       twin.prefilled(rows, 1600)
       left += twin.rows - rows
     }
     let before = 0
-    const tokens = await generate(engine, promptOf(22, 40), 6, { onToken: () => (before ||= counts.submits) })
+    const tokens = await generate(engine, promptOf(40, 40), 6, { onToken: () => (before ||= counts.submits) })
     expect(chunks).toEqual(expected.map(({ rows }) => rows))
     expect(submits).toEqual(expected.map(({ slices }) => slices))
-    expect([chunks[0], chunks.at(-1), submits.at(-1)]).toEqual([16, 1, 8])
+    expect([chunks[0], chunks.at(-1), submits.at(-1)]).toEqual([16, 8, 8])
     expect(counts.submits - before).toBe(5 * 8) // one token at a time, each in eight submits
-    expect(tokens).toEqual(await generate(cold, promptOf(22, 40), 6))
+    expect(tokens).toEqual(await generate(cold, promptOf(40, 40), 6))
     await engine.close()
   })
 })
