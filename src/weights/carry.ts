@@ -277,7 +277,13 @@ function isExported(value: unknown): value is Exported {
   const list = value as Exported | null
   const text = (field: unknown) => typeof field === 'string' && field.length < 10_000
   const optional = (field: unknown) => field === undefined || text(field)
-  if (list?.version !== 1 || !text(list.name) || !(list.pieceBytes > 0) || !Array.isArray(list.files) || !Array.isArray(list.missing))
+  if (
+    list?.version !== 1 ||
+    !text(list.name) ||
+    !(Number.isSafeInteger(list.pieceBytes) && list.pieceBytes > 0) ||
+    !Array.isArray(list.files) ||
+    !Array.isArray(list.missing)
+  )
     return false
   if (![list.saved, list.source, list.revision, list.licence].every(optional) || !list.missing.every(text)) return false
   if (list.files.length > filesLimit || new Set(list.files.map((file) => file?.path)).size !== list.files.length) return false
