@@ -1,11 +1,11 @@
 // A GGUF file (version 3) of random weights for the peer: the same shape as our folder, Q4_0 matrices, F32 vectors, the same vocabulary.
 import { closeSync, openSync } from 'node:fs'
+import { string, typed, uint32, uint64 } from './gguf_values.mjs'
 import { q4Block, writeAll, writeRandom, xorshift } from './random.mjs'
 import { tensorsOf } from './shapes.mjs'
 import { vocabularyOf } from './vocabulary.mjs'
 
 const alignment = 32
-const types = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 }
 const dtypes = { F32: 0, Q4_0: 2 }
 
 /** Writes the file. */
@@ -76,29 +76,3 @@ function metadata({ name, family, hidden, layers, heads, kvHeads, headDim, ffn, 
 
 const bytesOf = ({ rows, columns }) => (columns ? (rows * columns * 18) / 32 : rows * 4)
 const padding = (size) => (alignment - (size % alignment)) % alignment
-
-// ---- values
-
-function typed(type, value) {
-  if (!type.endsWith('[]')) return Buffer.concat([uint32(types[type]), plain[type](value)])
-  const element = type.slice(0, -2)
-  return Buffer.concat([uint32(types.array), uint32(types[element]), uint64(value.length), ...value.map(plain[element])])
-}
-
-const plain = {
-  uint32: (value) => uint32(value),
-  int32: (value) => write(4, (bytes) => bytes.writeInt32LE(value)),
-  float32: (value) => write(4, (bytes) => bytes.writeFloatLE(value)),
-  bool: (value) => Buffer.from([value ? 1 : 0]),
-  string: (value) => string(value),
-}
-
-const uint32 = (value) => write(4, (bytes) => bytes.writeUInt32LE(value))
-const uint64 = (value) => write(8, (bytes) => bytes.writeBigUInt64LE(BigInt(value)))
-const string = (text) => Buffer.concat([uint64(Buffer.byteLength(text)), Buffer.from(text)])
-
-function write(size, put) {
-  const bytes = Buffer.alloc(size)
-  put(bytes)
-  return bytes
-}

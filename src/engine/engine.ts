@@ -9,7 +9,7 @@ import type { TunedStore } from '../gpu/tuned.ts'
 import { pageSize } from '../kernels/rows.ts'
 import type { Choices } from '../model/choices.ts'
 import { Decoder, isOrdered, type Weights } from '../model/decoder.ts'
-import { defaultContext, pageBytes, ring, roundingFrom, rowsShape } from '../model/sizes.ts'
+import { defaultContext, pageBytes, parametersOf, ring, roundingFrom, rowsShape } from '../model/sizes.ts'
 import type { Source } from '../weights/source.ts'
 import { checkWeights, type Formats, type ModelFiles, planWeights, readModel } from './checkpoint.ts'
 import { shownLogprobs } from './logprobs.ts'
@@ -292,7 +292,7 @@ async function assemble(options: Assembly): Promise<Engine> {
     Math.floor(gpu.limits.binding / pageBytes(config, kv)),
   )
   const shape = rowsShape(config, { limit: gpu.limits.binding, software: gpu.info.software, pages })
-  const rounding = !options.exact && (options.dot8 ?? parameterCount(files) >= roundingFrom)
+  const rounding = !options.exact && (options.dot8 ?? parametersOf(files.checkpoint) >= roundingFrom)
   const choices = await Variants.open({
     gpu,
     rounding,
@@ -332,7 +332,7 @@ async function assemble(options: Assembly): Promise<Engine> {
   const info: ModelInfo = {
     id: options.id ?? options.source.name,
     family: config.family,
-    parameters: parameterCount(files),
+    parameters: parametersOf(files.checkpoint),
     layers: config.layers,
     vocabulary: config.vocabulary,
     context,
@@ -353,12 +353,6 @@ function kvFormatFor({ kv, exact, asked }: Assembly, { headDim }: ModelFiles['co
   if (kv === 'q8' && headDim % 32 !== 0)
     throw new GlmError('request_invalid', `kv q8 needs heads of a multiple of 32, and this model has ${headDim}; use f16.`)
   return kv ?? (exact || asked === 'f32' ? 'f32' : 'f16')
-}
-
-const parameterCount = (files: ModelFiles): number => {
-  let sum = 0
-  for (const { shape } of files.checkpoint.tensors.values()) sum += shape.reduce((product, side) => product * side, 1)
-  return sum
 }
 
 function contextOf(context: number | undefined): number {

@@ -9,7 +9,7 @@ import { pageSize, rowsLayout } from '../kernels/rows.ts'
 import { codingOf } from '../model/codings.ts'
 import type { Config } from '../model/config.ts'
 import { auxLength, planEmbedding, planFinal, planHead, planLayer } from '../model/layout.ts'
-import { defaultContext, padded, pageBytes, ring, roundingFrom, rowsShape, widestRow } from '../model/sizes.ts'
+import { defaultContext, padded, pageBytes, parametersOf, ring, roundingFrom, rowsShape, widestRow } from '../model/sizes.ts'
 import { gigabytes } from '../weights/choose.ts'
 import type { MatrixPlan, VectorPlan } from '../weights/load.ts'
 import type { Checkpoint } from '../weights/tensor.ts'
@@ -125,12 +125,6 @@ function faultsOf({ matrices, vectors }: Tensors, checkpoint: Checkpoint): strin
 }
 
 const isHeld = (tensors: readonly PlannedTensor[]) => tensors.every(({ parts }) => parts > 0)
-
-function parametersOf({ tensors }: Checkpoint): number {
-  let sum = 0
-  for (const { shape } of tensors.values()) sum += shape.reduce((product, side) => product * side, 1)
-  return sum
-}
 
 // ── bytes ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

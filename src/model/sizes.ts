@@ -1,6 +1,7 @@
 // Sizes that follow from a config: what a plan and a decoder agree on.
 import type { KvFormat } from '../api/types.ts'
 import { pageSize, type RowsShape } from '../kernels/rows.ts'
+import type { Checkpoint } from '../weights/tensor.ts'
 import type { Config } from './config.ts'
 
 /** Positions the pool holds where nobody asks: enough for a chat, small enough for a phone. */
@@ -26,4 +27,10 @@ export function rowsShape(config: Config, { limit, software, pages }: { limit: n
   const within = (width: number, most: number) => Math.max(1, 2 ** Math.floor(Math.log2(Math.min(most, limit / (width * 4)))))
   const logits = within(config.vocabulary, 8)
   return { rows: within(widestRow(config), software ? 64 : 256), logits, slots: logits, pages, ring }
+}
+
+export function parametersOf({ tensors }: Checkpoint): number {
+  let sum = 0
+  for (const { shape } of tensors.values()) sum += shape.reduce((product, side) => product * side, 1)
+  return sum
 }

@@ -8,6 +8,7 @@ import { dawn } from '../../src/gpu/dawn.ts'
 import { folderSource } from '../../src/weights/folder.ts'
 import { relativeL2 } from '../reference.ts'
 import { folder, type Golden, goldens } from '../weights/gguf.ts'
+import { greedy, logitsOf } from './asked.ts'
 
 let gpu: GPU
 let engine: Engine | undefined
@@ -33,25 +34,13 @@ async function worst(own: Engine, golden: Golden): Promise<number> {
   let error = 0
   for (const prompt of golden.prompts) {
     const wanted = expected(golden, prompt)
-    const all = new Float32Array(prompt.ids.length * vocab)
-    await own.score(prompt.ids, (logits, start) => all.set(logits, start * vocab))
+    const all = await logitsOf(own, prompt.ids)
     prompt.positions.forEach((position, row) => {
       const [mine, theirs] = [all.subarray(position * vocab, (position + 1) * vocab), wanted.subarray(row * vocab, (row + 1) * vocab)]
       error = Math.max(error, relativeL2(mine, theirs))
     })
   }
   return error
-}
-
-async function greedy(own: Engine, prompt: readonly number[], count: number): Promise<number[]> {
-  const tokens: number[] = []
-  await own.scheduler.run({
-    prompt,
-    sampling: { temperature: 0, topK: 0, topP: 1, seed: [0, 0] },
-    maxTokens: count,
-    onToken: (token) => tokens.push(token) < count,
-  })
-  return tokens
 }
 
 // SwiftShader takes seconds to compile each model's kernels: there one file of each family of types stands for the others.

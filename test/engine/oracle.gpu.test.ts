@@ -9,6 +9,7 @@ import { planEmbedding, planHead } from '../../src/model/layout.ts'
 import { folderSource } from '../../src/weights/folder.ts'
 import type { MatrixPlan } from '../../src/weights/load.ts'
 import { forward, loadReference, type ReferenceModel, relativeL2 } from '../reference.ts'
+import { greedy, logitsOf } from './asked.ts'
 import { readMatrix } from './read-matrix.ts'
 
 const fixtures = fileURLToPath(new URL('../fixtures', import.meta.url))
@@ -30,23 +31,6 @@ const names = readdirSync(`${fixtures}/goldens`)
 function expected(file: string, { positions, offset }: Golden['prompts'][number], vocab: number): Float32Array {
   const bytes = readFileSync(`${fixtures}/goldens/${file}`)
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset + offset, bytes.byteOffset + offset + positions.length * vocab * 4))
-}
-
-async function logitsOf(engine: Engine, ids: readonly number[]): Promise<Float32Array> {
-  const all = new Float32Array(ids.length * engine.info.vocabulary)
-  await engine.score(ids, (logits, start) => all.set(logits, start * engine.info.vocabulary))
-  return all
-}
-
-async function greedy(engine: Engine, prompt: readonly number[], count: number): Promise<number[]> {
-  const tokens: number[] = []
-  await engine.scheduler.run({
-    prompt,
-    sampling: { temperature: 0, topK: 0, topP: 1, seed: [0, 0] },
-    maxTokens: count,
-    onToken: (token) => tokens.push(token) < count,
-  })
-  return tokens
 }
 
 /** The reference model with the matrices that the engine really holds. */

@@ -6,6 +6,7 @@ import { Engine, type EngineOptions } from '../../src/engine/engine.ts'
 import { dawn } from '../../src/gpu/dawn.ts'
 import { folderSource } from '../../src/weights/folder.ts'
 import { relativeL2 } from '../reference.ts'
+import { greedy, logitsOf } from './asked.ts'
 
 const fixtures = fileURLToPath(new URL('../fixtures/quantised/', import.meta.url))
 
@@ -20,23 +21,6 @@ const golden = (name: string): Golden => JSON.parse(readFileSync(`${fixtures}${n
 function expected(name: string, { positions, offset }: Golden['prompts'][number], vocab: number): Float32Array {
   const bytes = readFileSync(`${fixtures}${name}/golden.f32`)
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset + offset, bytes.byteOffset + offset + positions.length * vocab * 4))
-}
-
-async function logitsOf(engine: Engine, ids: readonly number[]): Promise<Float32Array> {
-  const all = new Float32Array(ids.length * engine.info.vocabulary)
-  await engine.score(ids, (logits, start) => all.set(logits, start * engine.info.vocabulary))
-  return all
-}
-
-async function greedy(engine: Engine, prompt: readonly number[], count: number): Promise<number[]> {
-  const tokens: number[] = []
-  await engine.scheduler.run({
-    prompt,
-    sampling: { temperature: 0, topK: 0, topP: 1, seed: [0, 0] },
-    maxTokens: count,
-    onToken: (token) => tokens.push(token) < count,
-  })
-  return tokens
 }
 
 let gpu: GPU

@@ -5,8 +5,9 @@ import { cache } from '../../src/formats.ts'
 import { type CacheOptions, cachedSource } from '../../src/weights/cache.ts'
 import { httpSource } from '../../src/weights/http.ts'
 import { exists, readWhole, type Source } from '../../src/weights/source.ts'
-import { cacheSize, deleteFromCache, listCache, type PieceStore } from '../../src/weights/store.ts'
+import { cacheSize, deleteFromCache, listCache } from '../../src/weights/store.ts'
 import { startServer, type TestServer } from '../server.ts'
+import { MemoryStore } from './memory.ts'
 
 const pieceBytes = 1000
 const data = Uint8Array.from({ length: 10_500 }, (_, at) => (at * 31 + (at >> 8)) & 255)
@@ -14,32 +15,6 @@ const config = new TextEncoder().encode('{"a":1}')
 
 /** Not `toEqual`: printing the difference of long arrays takes minutes. */
 const same = (bytes: Uint8Array, wanted: Uint8Array) => expect(Buffer.compare(bytes, wanted)).toBe(0)
-
-/** A store in memory with a fault to switch on. It keeps what structured cloning keeps. */
-class MemoryStore implements PieceStore {
-  rows = new Map<string, unknown>()
-  writes: string[] = []
-  fault: ((call: 'get' | 'set' | 'delete' | 'keys', key: string) => void) | undefined
-  async get(key: string) {
-    this.fault?.('get', key)
-    return this.rows.get(key)
-  }
-  async set(key: string, value: unknown) {
-    this.fault?.('set', key)
-    this.writes.push(key)
-    this.rows.set(key, value instanceof Blob ? value : structuredClone(value))
-  }
-  async delete(keys: string[]) {
-    for (const key of keys) {
-      this.fault?.('delete', key)
-      this.rows.delete(key)
-    }
-  }
-  async keys() {
-    this.fault?.('keys', '')
-    return [...this.rows.keys()]
-  }
-}
 
 /** A source in memory that logs what it is asked. */
 function memory(

@@ -1,6 +1,7 @@
 // A GGUF of random weights with the shape of GLM-Edge-1.5B: Q4_0, the head in Q6_K, as the published Q4_0 file has it; a tokenizer of full size made
 // from the fixtures' small one, and GLM-Edge's own chat template.
 import { closeSync, openSync, readFileSync } from 'node:fs'
+import { string, typed, uint32, uint64 } from '../../../bench/gguf_values.mjs'
 import { writeAll, writeRandom, xorshift } from '../../../bench/random.mjs'
 import { shapeOf, tensorsOf } from '../../../bench/shapes.mjs'
 
@@ -87,7 +88,7 @@ function header(shape, tensors) {
     uint32(3),
     uint64(tensors.length),
     uint64(fields.length),
-    ...fields.flatMap(([key, type, value]) => [string(key), ...typed(type, value)]),
+    ...fields.flatMap(([key, type, value]) => [string(key), typed(type, value)]),
     ...infos.flat(),
   ])
   return Buffer.concat([head, Buffer.alloc(padding(head.length))])
@@ -143,32 +144,4 @@ function* pairs(tokens) {
   const lefts = tokens.filter((token) => /^Ġ?[a-z]+$/i.test(token))
   const rights = tokens.filter((token) => /^[a-z]+$/i.test(token))
   for (const left of lefts) for (const right of rights) yield [left, right]
-}
-
-// ---- values
-
-const numbers = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 }
-
-function typed(type, value) {
-  if (!type.endsWith('[]')) return [uint32(numbers[type]), plain[type](value)]
-  const element = type.slice(0, -2)
-  return [uint32(numbers.array), uint32(numbers[element]), uint64(value.length), ...value.map(plain[element])]
-}
-
-const plain = {
-  uint32: (value) => uint32(value),
-  int32: (value) => write(4, (bytes) => bytes.writeInt32LE(value)),
-  float32: (value) => write(4, (bytes) => bytes.writeFloatLE(value)),
-  bool: (value) => Buffer.from([value ? 1 : 0]),
-  string: (value) => string(value),
-}
-
-const uint32 = (value) => write(4, (bytes) => bytes.writeUInt32LE(value))
-const uint64 = (value) => write(8, (bytes) => bytes.writeBigUInt64LE(BigInt(value)))
-const string = (text) => Buffer.concat([uint64(Buffer.byteLength(text)), Buffer.from(text)])
-
-function write(size, put) {
-  const bytes = Buffer.alloc(size)
-  put(bytes)
-  return bytes
 }
