@@ -72,8 +72,7 @@ export class PackedLoad {
   static async open(source: Source, files: ModelFiles, options: PackedLoadOptions): Promise<PackedLoad | undefined> {
     const { revision } = source
     const origin = { source: source.name, ...(revision ? { revision } : {}), ...options.writer.origin }
-    const open = () => cacheWriter(options.name, { ...options.writer, origin })
-    let writer = await open()
+    const writer = await cacheWriter(options.name, { ...options.writer, origin })
     if (writer.complete) {
       await writer.close()
       return undefined
@@ -86,9 +85,7 @@ export class PackedLoad {
       const file = jsonFile(marksFile, { revision, marks, layout: await layoutOf(plan) })
       const old = await readKept(options, marksFile, file.bytes.length)
       if (old?.join() !== file.bytes.join()) {
-        await writer.close()
-        await deleteFromCache(options.name, options.store)
-        writer = await open()
+        await writer.clear()
         await putWhole(writer, file)
       }
       reader = await options.through()

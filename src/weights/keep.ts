@@ -35,6 +35,8 @@ export interface CacheWriter {
   readonly complete: boolean
   /** A file of so many bytes; one of another size under that path is dropped. */
   open(path: string, size: number): Promise<FileWriter>
+  /** Drops all that was written, and holds the lock. */
+  clear(): Promise<void>
   /** What files tell as written is found by a later load. */
   save(): Promise<void>
   /** All files are written: from now on they are read. */
@@ -108,6 +110,12 @@ class Writer implements CacheWriter {
     row.complete = false
     await this.save() // a piece is of the file that the row knows
     return new OpenFile(this, this.#row, file, (index, bytes) => this.#keep(path, file, index, bytes))
+  }
+
+  async clear(): Promise<void> {
+    this.#row.files.clear()
+    this.#row.complete = false
+    await kept(deleteFromCache(this.#row.name, this.#store))
   }
 
   async finish(): Promise<void> {

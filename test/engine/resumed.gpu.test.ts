@@ -72,9 +72,10 @@ class Store implements PieceStore {
 }
 
 /** One lock after the other, by name. */
-function lockManager(): LockManager {
+function lockManager(taken: string[] = []): LockManager {
   const last = new Map<string, Promise<unknown>>()
   const request = (name: string, _: unknown, run: () => Promise<void>) => {
+    taken.push(name)
     const own = (last.get(name) ?? Promise.resolve()).then(run)
     last.set(name, own)
     return own
@@ -251,10 +252,13 @@ describe('a resumed load', () => {
   test('two at once: one downloads; none waits for the other for ever, whatever it keeps', async () => {
     await serve(path)
     const store = new Store()
-    const locks = lockManager()
+    const taken: string[] = []
+    const locks = lockManager(taken)
     const [one, other] = await Promise.all([load(store, { locks }), load(store, { locks })])
     expect(other.bits).toBe(one.bits)
     expect([one.came, other.came].sort((a, b) => a - b)[0]).toBe(0)
+    // A lock that is let go and taken again lets the other in between.
+    expect(taken.sort()).toEqual([name, kept, kept].map((lock) => `glm-webgpu:${lock}`))
     expect(await expectPacked(store)).toBe(one.bits)
     const mixed = new Store()
     const loads = (['q4', 'q8', 'f16', 'q4'] as const).map((weights) => load(mixed, { weights, locks }))
