@@ -14,6 +14,7 @@ const everywhere = {
   testTimeout: 120_000,
   hookTimeout: 120_000,
   globalSetup: './test/package/fixture-server.ts',
+  setupFiles: './test/fetched.ts',
 }
 
 /** Dawn crashes when its objects are collected: a process of its own for every file, one after the other. */

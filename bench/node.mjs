@@ -14,7 +14,7 @@ export async function measureInNode(job, { dist, minutes }) {
 }
 
 /** `glm-webgpu bench`, as the command line takes it. */
-export function benchArguments({ prompt, gen, context, rows, without }, model) {
+export function benchArguments({ prompt, gen, context, rows, without, variant }, model) {
   const flag = (name, value) => (value === undefined ? [] : [`--${name}`, String(value)])
   const left = without.length > 0 ? without.join(',') : undefined
   const settings = [
@@ -22,6 +22,7 @@ export function benchArguments({ prompt, gen, context, rows, without }, model) {
     ...flag('gen', gen),
     ...flag('context', context),
     ...flag('rows', rows > 1 ? rows : undefined),
+    ...flag('variant', variant),
   ]
   return ['bench', model, ...settings, ...flag('without', left), '--json']
 }

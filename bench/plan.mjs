@@ -63,6 +63,10 @@ function oneLess({ adapters, shapes, prompt, gen }) {
   if (nodes.length === 0) throw new Error('--choices needs an adapter in Node; add dawn-lavapipe or dawn to --adapters.')
   return nodes.flatMap((adapter) => {
     const setting = { engine: ours, adapter, shape: shapes?.[0] ?? 'edge-1.5b-4', by: 'bench', prompt, gen, rows: 1 }
-    return [[], ...choices.map((choice) => [choice])].map((without) => ({ ...setting, without }))
+    const plain = adapter === 'dawn' ? 'matmul:128:16:1' : 'matmul:64:1:1'
+    return [
+      ...[[], ...choices.map((choice) => [choice])].map((without) => ({ ...setting, without })),
+      ...[plain, `${plain}:subgroups`].map((variant) => ({ ...setting, without: [], variant })),
+    ]
   })
 }

@@ -5,7 +5,10 @@ const number = (digits) => (value) => value.toFixed(digits)
 const speed = (value) => number(value >= 99.5 ? 0 : value >= 9.95 ? 1 : value >= 0.995 ? 2 : 3)(value)
 
 export const columns = [
-  { title: 'engine', of: (row) => [row.engine, ...(row.without ?? []).map((name) => `without ${name}`)].join(', ') },
+  {
+    title: 'engine',
+    of: (row) => [row.engine, ...(row.without ?? []).map((name) => `without ${name}`), ...(row.variant ? [row.variant] : [])].join(', '),
+  },
   { title: 'adapter', key: 'adapter' },
   { title: 'shape', key: 'shape' },
   { title: 'prompt', key: 'prompt', right: true },

@@ -26,6 +26,8 @@ export interface Job {
   context?: number
   rows: number
   without: string[]
+  /** The one variant of all matrices. */
+  variant?: string
   webgpu?: boolean
 }
 

@@ -42,5 +42,5 @@ function verdict(name, us, theirs, times) {
 }
 
 const usable = (row) => (row && !row.failed && !row.unlike ? row : undefined)
-const plainRow = (row) => row.measured !== 'stored' && !row.without?.length && (row.context ?? row.prompt) === row.prompt
+const plainRow = (row) => row.measured !== 'stored' && !row.without?.length && !row.variant && (row.context ?? row.prompt) === row.prompt
 const pick = (rows, wanted) => rows.find((row) => plainRow(row) && Object.entries(wanted).every(([key, value]) => row[key] === value))

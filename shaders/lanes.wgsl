@@ -1,5 +1,5 @@
-// How matmul.wgsl and dot8.wgsl add up what the lanes of a weight row leave in `partial`, and the parts of a sum of squares in `square_parts`.
-// Needs WG, LANES, STRIPES, PARTS.
+// How matmul.wgsl and dot8.wgsl add up what the lanes of a weight row leave in `partial`.
+// Needs WG, LANES, STRIPES and a file of squares/.
 const STRIPE = WG / LANES;
 const OUT = STRIPE * STRIPES;
 
@@ -12,7 +12,5 @@ fn total2(m: u32, local: u32) -> vec2f {
     total += vec2f(partial[at], partial[at + 1u]);
   }
   if (!NORMED) { return total; }
-  var squared = 0.0;
-  for (var part = 0u; part < trips(PARTS); part++) { squared += square_parts[m * PARTS + part]; }
-  return total * factor(squared);
+  return total * factor(squared(m));
 }

@@ -4,9 +4,7 @@
 // lane (t / 8) % LANES, block t / (8 * LANES), and the same place in each of STRIPES stretches of WG / LANES rows, which share the reads of x.
 // A lane takes every LANES-th group of 32. Each row of x sums in the same order whatever TILE and STRIPES are: batched and single rows agree bit for bit.
 // Needs GROUPS, ROWS_OUT (weight rows here), ROW_OFFSET (of these within the whole matrix), LANES, TILE, STRIPES, WG, and the files listed in README.md.
-const PARTS = 8u;
-var<workgroup> partial: array<f32, WG * TILE * STRIPES>; // squares first, then products
-var<workgroup> square_parts: array<f32, PARTS * TILE>;
+var<workgroup> partial: array<f32, WG * TILE * STRIPES>; // squares first (squares/shared.wgsl), then products
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -32,25 +30,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   emit(tile, first, thread);
 }
 
-// Every thread takes a share of the squares of each row; the sums meet in two steps of one order.
-fn sum_squares(tile: u32, thread: u32, keeps: bool) {
-  for (var m = 0u; m < trips(TILE); m++) {
-    var sum = 0.0;
-    if (tile + m < row_count()) {
-      let row = source_row(tile + m);
-      for (var quad = thread; quad < GROUPS * 8u; quad += WG) {
-        let value = input4(row, m, quad);
-        sum += dot(value, value);
-        if (keeps) { keep4(row, quad, value); }
-      }
+// What a thread adds to the squares of a row; a sandwich hands on what it summed.
+fn share_of(tile: u32, m: u32, thread: u32, keeps: bool) -> f32 {
+  var sum = 0.0;
+  if (tile + m < row_count()) {
+    let row = source_row(tile + m);
+    for (var quad = thread; quad < GROUPS * 8u; quad += WG) {
+      let value = input4(row, m, quad);
+      sum += dot(value, value);
+      if (keeps) { keep4(row, quad, value); }
     }
-    partial[m * WG + thread] = sum;
   }
-  workgroupBarrier();
-  for (var item = thread; item < PARTS * TILE; item += WG) {
-    var sum = 0.0;
-    for (var index = 0u; index < trips(WG / PARTS); index++) { sum += partial[item * (WG / PARTS) + index]; }
-    square_parts[item] = sum;
-  }
-  workgroupBarrier();
+  return sum;
 }

@@ -6,6 +6,7 @@ export { readForeign } from './engine/foreign.ts'
 export { readGguf } from './engine/gguf.ts'
 export { openModel, planPlace } from './engine/place.ts'
 export { planModel } from './engine/plan.ts'
+export { fetched as shaders } from './kernels/fetched_files.ts'
 
 import { keptName } from './engine/kept.ts'
 import { exportModel, importModel, repairCache } from './weights/carry.ts'

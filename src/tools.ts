@@ -1,4 +1,15 @@
 // What a text chat does without: the bench and the tuner. The worker fetches this file (dist/tools.js) when it first wants one of them.
+import type { Gpu } from './gpu/device.ts'
+import { tunedKey as keyOf } from './gpu/tuned.ts'
+import { fetched } from './kernels/fetched_files.ts'
+import { addFiles, kernelSources } from './kernels/files.ts'
+
 export { bench } from './engine/bench.ts'
 export { tuneModel } from './engine/tuning.ts'
-export { readTuned, tunedKey, tunedStore } from './gpu/tuned.ts'
+export { readTuned, tunedStore } from './gpu/tuned.ts'
+export { fetched as shaders } from './kernels/fetched_files.ts'
+
+addFiles(fetched)
+
+/** What a record of the tuner holds for: this adapter, and these kernels. */
+export const tunedKey = (gpu: Gpu): Promise<string> => keyOf(gpu, kernelSources())

@@ -54,15 +54,16 @@ serve({
 
 async function load(options: WireLoad, events: LoadEvents, signal: AbortSignal): Promise<Engine> {
   const { weights, model, formats: address, ...rest } = options
+  const formats = fetchFormats(address)
   const { id, licence, notice } = model
   const about = { ...(id ? { id } : {}), ...(licence ? { licence } : {}), ...(notice ? { notice } : {}) }
   const common = { ...rest, ...about, gpu: navigator.gpu, tuning: fetchTools, signal }
   if (model.embedded && weights !== 'auto') {
     const { name, files } = model.embedded
     const onProgress = (progress: Omit<Progress, 'cached'>) => events.onProgress({ ...progress, cached: 0 })
-    return Engine.load({ ...common, source: bundledSource(name, files), weights, onProgress })
+    // Keys and values in 8 bits need kernels that the others do without.
+    return Engine.load({ ...common, source: bundledSource(name, files), weights, onProgress, ...(rest.kv === 'q8' && { formats }) })
   }
-  const formats = fetchFormats(address)
   const { loadFitting, openModel } = await formats()
   const opened = await openModel(model, options, events, signal, { load: Engine.load, read: readModel })
   const { source, choice } = opened

@@ -3,6 +3,7 @@ import type { BenchPhase, BenchResult, KvFormat } from '../api/types.ts'
 import { benchContext, bench as measure } from '../engine/bench.ts'
 import { tuneModel } from '../engine/tuning.ts'
 import { GlmError } from '../errors.ts'
+import { parseChoice } from '../model/choices.ts'
 import type { Call } from './arguments.ts'
 import { openEngine, type Setting, sourceOf } from './model.ts'
 
@@ -15,7 +16,7 @@ const phases: Record<BenchPhase, string> = {
 
 export async function bench({ model, values }: Call<'bench'>, setting: Setting): Promise<number> {
   const { terminal, signal } = setting
-  const { weights, hub, json, kv, without, untuned, ...options } = values
+  const { weights, hub, json, kv, without, variant, untuned, ...options } = values
   const left = leftOut(without)
   const { engine } = await openEngine(
     await sourceOf(model!, setting, { hub }),
@@ -23,9 +24,10 @@ export async function bench({ model, values }: Call<'bench'>, setting: Setting):
       weights,
       context: benchContext(options),
       ...(kv === undefined ? {} : { kv: kv as KvFormat }),
-      without: left.has('f16') ? ['shader-f16'] : [],
+      without: [...(left.has('f16') ? (['shader-f16'] as const) : []), ...(left.has('subgroups') ? (['subgroups'] as const) : [])],
       ...(left.has('dot8') ? { dot8: false } : {}),
       serial: left.has('flight'),
+      ...(variant === undefined ? {} : { choose: chosen(variant) }),
     },
     setting,
   )
@@ -38,9 +40,16 @@ export async function bench({ model, values }: Call<'bench'>, setting: Setting):
   return 0
 }
 
+function chosen(id: string) {
+  const choice = parseChoice(id)
+  if (!choice)
+    throw new GlmError('request_invalid', `--variant is ${JSON.stringify(id)}; write kernel:threads:lanes:stripes, as matmul:128:16:1.`)
+  return { decode: () => choice }
+}
+
 /** Milliseconds for the tuner, enough for every shape of a model. */
 const tuningTime = 60_000
-const parts = ['f16', 'dot8', 'flight']
+const parts = ['f16', 'dot8', 'subgroups', 'flight']
 
 function leftOut(list = ''): Set<string> {
   const names = list === '' ? [] : list.split(',')

@@ -108,7 +108,13 @@ export const commands = {
       without: {
         kind: 'text',
         value: 'LIST',
-        about: 'leaves out f16, dot8 (8-bit activations) or flight (tokens in flight), to see what each brings',
+        about: 'leaves out f16, dot8 (8-bit activations), subgroups or flight (tokens in flight), to see what each brings',
+      },
+      variant: {
+        kind: 'text',
+        value: 'ID',
+        about:
+          'one variant for all matrices: kernel:threads:lanes:stripes, as matmul:128:16:1, with :subgroups where squares are added by them',
       },
       untuned: { kind: 'switch', about: 'measures the variants that serve before the tuner has looked for faster ones' },
       weights,

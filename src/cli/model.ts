@@ -7,8 +7,8 @@ import { Engine, type EngineOptions } from '../engine/engine.ts'
 import { type FittingOptions, loadFitting } from '../engine/fitting.ts'
 import { asGlmError, GlmError } from '../errors.ts'
 import * as reading from '../formats.ts'
-import * as tuned from '../gpu/tuned.ts'
 import { catalog } from '../model/catalog.ts'
+import * as tools from '../tools.ts'
 import { cachedSource } from '../weights/cache.ts'
 import { narrow } from '../weights/choose.ts'
 import { folderSource } from '../weights/folder.ts'
@@ -117,12 +117,12 @@ async function fetched(origin: Source): Promise<Source> {
 
 /** What a page fetches when it is wanted: here it is at hand. */
 export const formats = async () => reading
-const tuning = async () => tuned
+const tuning = async () => tools
 
 /** Loads a model on this machine's GPU, and says on stderr what it became. */
 export async function openEngine(
   source: Source,
-  options: Pick<EngineOptions, 'context' | 'kv' | 'exact' | 'without' | 'dot8' | 'serial' | 'chats'> &
+  options: Pick<EngineOptions, 'context' | 'kv' | 'exact' | 'without' | 'dot8' | 'serial' | 'chats' | 'choose'> &
     Pick<FittingOptions, 'weights' | 'memory'>,
   setting: Setting,
 ) {

@@ -6,6 +6,7 @@ import { Buffers, guardMemory } from '../gpu/buffers.ts'
 import { type Gpu, type GpuOptions, openGpu } from '../gpu/device.ts'
 import { Pipelines } from '../gpu/pipeline.ts'
 import type { TunedStore } from '../gpu/tuned.ts'
+import { addFiles } from '../kernels/files.ts'
 import { pageSize } from '../kernels/rows.ts'
 import type { Choices } from '../model/choices.ts'
 import { Decoder, isOrdered, type Weights } from '../model/decoder.ts'
@@ -126,6 +127,8 @@ export class Engine {
     const asked = checkWeights(options.weights)
     const context = contextOf(options.context)
     throwIfAborted(options.signal)
+    const { formats } = options
+    if (formats) addFiles((await formats()).shaders)
     const gpu = await openGpu(options.gpu, options)
     const buffers = new Buffers(gpu)
     try {

@@ -1,7 +1,7 @@
 // The kernel variants in use: what the tuner kept from earlier loads, else what is known of the adapter; and what it finds while nobody asks.
 import type { Gpu } from '../gpu/device.ts'
 import type { TunedStore } from '../gpu/tuned.ts'
-import { kernelSources } from '../kernels/files.ts'
+import { addFiles } from '../kernels/files.ts'
 import type { Matrix } from '../kernels/matrix.ts'
 import {
   type Choice,
@@ -9,6 +9,8 @@ import {
   choiceId,
   type PrefillChoice,
   parseChoice,
+  prefillChoices,
+  promptKey,
   shapeKey,
   untuned,
   untunedPrefill,
@@ -30,7 +32,11 @@ export interface VariantsOptions {
 }
 
 /** Of gpu/tuned.ts, which a chat on a CPU does without. */
-export type TunedTools = Pick<typeof import('../gpu/tuned.ts'), 'readTuned' | 'tunedKey' | 'tunedStore'>
+export type TunedTools = Pick<typeof import('../gpu/tuned.ts'), 'readTuned' | 'tunedStore'> & {
+  tunedKey(gpu: Gpu): Promise<string>
+  /** Of variants that only a tuner chooses. */
+  shaders: Parameters<typeof addFiles>[0]
+}
 
 export interface TuneRequest {
   /** From tools.ts, which a chat does without. */
@@ -46,6 +52,7 @@ export class Variants implements Choices {
   /** Where what is measured is kept, and under which name. */
   #kept: { store: TunedStore; key: string } | undefined
   readonly #won = new Map<string, Choice>()
+  readonly #prompts = new Map<string, PrefillChoice>()
 
   private constructor(options: VariantsOptions) {
     this.#options = options
@@ -56,8 +63,9 @@ export class Variants implements Choices {
     const variants = new Variants(options)
     const { gpu, rounding, tuned, store } = options
     if (gpu.info.software || !tuned) return variants
-    const { readTuned, tunedKey, tunedStore } = await tuned()
-    const kept = { store: store ?? tunedStore(), key: `${await tunedKey(gpu, kernelSources)}${rounding ? '|rounding' : ''}` }
+    const { readTuned, tunedKey, tunedStore, shaders } = await tuned()
+    addFiles(shaders)
+    const kept = { store: store ?? tunedStore(), key: `${await tunedKey(gpu)}${rounding ? '|rounding' : ''}` }
     variants.#kept = kept
     const { tasks } = await readTuned(kept.store, kept.key)
     variants.#adopt(Object.fromEntries(Object.entries(tasks).map(([shape, { best }]) => [shape, best])))
@@ -71,12 +79,12 @@ export class Variants implements Choices {
 
   prefill(matrix: Matrix): PrefillChoice {
     const { gpu, rounding, choose } = this.#options
-    return choose?.prefill?.(matrix) ?? untunedPrefill(matrix, gpu.info, rounding)
+    return choose?.prefill?.(matrix) ?? this.#prompts.get(promptKey(matrix)) ?? untunedPrefill(matrix, gpu.info, rounding)
   }
 
   /** Names what is in use: the same text comes from the same seed where this is the same. */
   get id(): string {
-    const won = [...this.#won].map(([shape, choice]) => `${shape} ${choiceId(choice)}`)
+    const won = [...this.#won].map(([shape, choice]) => `${shape} ${choiceId(choice)}`).concat([...this.#prompts].map(String))
     return [this.fused, this.#options.rounding, ...won.sort()].join('|')
   }
 
@@ -92,7 +100,9 @@ export class Variants implements Choices {
   #adopt(won: Record<string, string>): void {
     for (const [shape, id] of Object.entries(won)) {
       const choice = parseChoice(id)
+      const prompt = prefillChoices.find((name) => name === id)
       if (choice && (this.#options.rounding || choice.kernel !== 'dot8')) this.#won.set(shape, choice)
+      if (prompt && (this.#options.rounding || prompt === 'gemm')) this.#prompts.set(shape, prompt)
     }
   }
 }

@@ -3,10 +3,10 @@ import { GlmError } from '../errors.ts'
 import type { Gpu } from './device.ts'
 
 export class Buffers {
-  readonly #gpu: Gpu
+  readonly #gpu: Pick<Gpu, 'device' | 'limits'>
   readonly #all = new Set<GPUBuffer>()
 
-  constructor(gpu: Gpu) {
+  constructor(gpu: Pick<Gpu, 'device' | 'limits'>) {
     this.#gpu = gpu
   }
 

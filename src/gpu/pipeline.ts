@@ -25,10 +25,10 @@ export interface Compiled {
 }
 
 export class Pipelines {
-  readonly #gpu: Gpu
+  readonly #gpu: Pick<Gpu, 'device'>
   readonly #compiled = new Map<string, Promise<Compiled>>()
 
-  constructor(gpu: Gpu) {
+  constructor(gpu: Pick<Gpu, 'device'>) {
     this.#gpu = gpu
   }
 

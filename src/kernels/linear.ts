@@ -60,16 +60,20 @@ export interface LinearOptions {
 export const kvScales = (pages: number, kvHeads: number, headDim: number): number => pages * 2 * kvHeads * 64 * (headDim / 4)
 
 /** The kernel `name` over these options; it adds constants of its own (rows of a tile, threads, outputs of a workgroup). */
-export function linear(name: 'matmul' | 'dot8' | 'gemm' | 'gemm8', options: LinearOptions, own: Record<string, number>): Kernel {
+export function linear(
+  name: 'matmul' | 'dot8' | 'gemm' | 'gemm8',
+  options: LinearOptions & { subgroups?: boolean },
+  own: Record<string, number>,
+): Kernel {
   const { matrix, part, input, output, shape } = options
+  const subgroups = name === 'matmul' && options.subgroups === true && typeof input === 'object'
   const weights = reader(matrix, part, options.f16)
   return {
     name: `${name} ${matrix.name}`,
     files: files(
       name,
       loops(options.rolled),
-      ...(name === 'matmul' || name === 'dot8' ? (['lanes'] as const) : []),
-      ...(name === 'matmul' ? [options.rolled ? ('dot/rolled' as const) : ('dot/unrolled' as const)] : []),
+      ...ownFiles(name, options.rolled, subgroups),
       ...weights.files,
       ...inputFiles(input),
       'rows',
@@ -77,6 +81,7 @@ export function linear(name: 'matmul' | 'dot8' | 'gemm' | 'gemm8', options: Line
       ...outputFiles(output),
     ),
     f16: weights.f16,
+    subgroups,
     bindings: {
       weights: 'read',
       x: 'read',
@@ -95,6 +100,14 @@ export function linear(name: 'matmul' | 'dot8' | 'gemm' | 'gemm8', options: Line
       ...outputConstants(output),
     },
   }
+}
+
+/** How few rows are summed: lanes, products, and squares for a norm. */
+function ownFiles(name: string, rolled: boolean, subgroups: boolean): ShaderName[] {
+  if (name === 'dot8') return ['lanes', 'squares/parts']
+  if (name !== 'matmul') return []
+  const squares: ShaderName[] = subgroups ? ['squares/subgroups'] : ['squares/shared', 'squares/parts']
+  return ['lanes', ...squares, rolled ? 'dot/rolled' : 'dot/unrolled']
 }
 
 export function inputFiles(input: Input): ShaderName[] {

@@ -10,6 +10,8 @@ export interface Shape {
   lanes: number
   /** Weight rows of a thread. */
   stripes: number
+  /** Squares for a norm are added by subgroups. */
+  subgroups?: boolean
 }
 
 export interface MatmulOptions extends LinearOptions, Shape {

@@ -8,8 +8,12 @@ export interface Choice extends Shape {
   kernel: 'matmul' | 'dot8'
 }
 
-/** How a matrix is multiplied where rows are many: as for few, in tiles, or in tiles of activations rounded to 8 bits. */
-export type PrefillChoice = 'matmul' | 'gemm' | 'gemm8'
+/**
+ * How a matrix is multiplied where rows are many: as for few, in tiles, or in tiles of activations rounded to 8 bits, square or wide ones. Tiles of
+ * subgroup matrices will be one more, once browsers ship them.
+ */
+export const prefillChoices = ['matmul', 'gemm', 'gemm8', 'gemm8 wide'] as const
+export type PrefillChoice = (typeof prefillChoices)[number]
 
 export interface Choices {
   /** Few rows: decode. */
@@ -25,13 +29,14 @@ export const shapeKey = ({ format, group, centred, super: whole, rows, columns }
   `${format}${group === 32 ? '' : `/${group}`}${whole ? '*' : centred ? '+' : ''} ${rows}x${columns}`
 
 /** A choice as one word, and back: what the tuner keeps. */
-export const choiceId = ({ kernel, threads, lanes, stripes }: Choice): string => [kernel, threads, lanes, stripes].join(':')
+export const choiceId = ({ kernel, threads, lanes, stripes, subgroups }: Choice): string =>
+  [kernel, threads, lanes, stripes, ...(subgroups ? ['subgroups'] : [])].join(':')
 
 export function parseChoice(id: string): Choice | undefined {
   const [kernel, ...numbers] = id.split(':')
   const [threads, lanes, stripes] = numbers.map(Number)
   if ((kernel !== 'matmul' && kernel !== 'dot8') || !threads || !lanes || !stripes) return undefined
-  return { kernel, threads, lanes, stripes }
+  return { kernel, threads, lanes, stripes, ...(numbers[3] === 'subgroups' && { subgroups: true }) }
 }
 
 /** Codes that DP4A multiplies: a scale serves whole groups of 32. */
@@ -47,8 +52,8 @@ export function untuned(matrix: Matrix, info: Pick<AdapterInfo, 'software'>, rou
   return { kernel: 'matmul', threads: Math.max(64, lanes * 8), lanes, stripes: 1 }
 }
 
-/** Every variant worth measuring for a matrix. */
-export function candidates(matrix: Matrix, rounding: boolean): Choice[] {
+/** Every variant worth measuring for a matrix; `subgroups`: there are some, and its input is normed. */
+export function candidates(matrix: Matrix, rounding: boolean, subgroups: boolean): Choice[] {
   const list: Choice[] = []
   for (const kernel of rounds(matrix, rounding) ? (['matmul', 'dot8'] as const) : (['matmul'] as const)) {
     for (const [lanes, stripes] of [
@@ -58,11 +63,20 @@ export function candidates(matrix: Matrix, rounding: boolean): Choice[] {
       [16, 1],
     ] as const) {
       const own = within(lanes, matrix)
-      list.push({ kernel, threads: Math.max(64, own * 8), lanes: own, stripes })
+      const choice = { kernel, threads: Math.max(64, own * 8), lanes: own, stripes }
+      list.push(choice)
+      if (subgroups && kernel === 'matmul' && lanes >= 8 && stripes === 1) list.push({ ...choice, subgroups })
     }
   }
   return list.filter((choice, index) => list.findIndex((other) => choiceId(other) === choiceId(choice)) === index)
 }
+
+/** Every variant worth measuring for prompts. */
+export const prefillCandidates = (matrix: Matrix, rounding: boolean): PrefillChoice[] =>
+  rounds(matrix, rounding) ? ['gemm', 'gemm8', 'gemm8 wide'] : ['gemm']
+
+/** What prompts of one shape share. */
+export const promptKey = (matrix: Matrix): string => `prompt ${shapeKey(matrix)}`
 
 /** Tiles pay on GPUs; on CPU adapters only with rounding, and a small model would wait a second for each of them to compile. */
 export function untunedPrefill(matrix: Matrix, info: Pick<AdapterInfo, 'software'>, rounding: boolean): PrefillChoice {

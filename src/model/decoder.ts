@@ -87,8 +87,8 @@ export class Decoder {
   readonly #q: GPUBuffer // [rows, heads * headDim]
   readonly #attended: GPUBuffer // [rows, heads * headDim]
   readonly #act: GPUBuffer // [rows, ffn]
-  readonly #packed: GPUBuffer // [rows], a prompt's activations as 8-bit codes
   readonly #gathered: GPUBuffer | undefined // [rows, widest], the input of a matrix whose columns keep an order of their own
+  #packed: GPUBuffer | undefined // [rows], a prompt's activations as 8-bit codes, once they are wanted
   #partials: GPUBuffer | undefined // [slots, stretches, heads, headDim and two sums], once a sequence is that long
 
   constructor(options: DecoderOptions) {
@@ -100,8 +100,6 @@ export class Decoder {
     this.#q = rows('q', config.heads * config.headDim)
     this.#attended = rows('attended', config.heads * config.headDim)
     this.#act = rows('act', config.ffn)
-    const rounds = options.weights.layers.some(({ qkv }) => options.choices.prefill(qkv) === 'gemm8')
-    this.#packed = rounds ? buffers.make('packed', packedWords(shape.rows, Math.ceil(widestRow(config) / 32)) * 4) : this.#act
     if (isOrdered(options.weights)) this.#gathered = rows('gathered', widestRow(config))
     this.logits = buffers.make('logits', shape.logits * config.vocabulary * 4)
     this.kv = options.weights.layers.map((_, layer) => buffers.make(`kv ${layer}`, pages * pageBytes(config, kv)))
@@ -274,14 +272,15 @@ export class Decoder {
   }
 
   #multiply(pass: Pass, options: Linear, bound: Bound): Step[] {
-    const { choices, gpu } = this.#options
+    const { choices, gpu, buffers: own, config, shape } = this.#options
     const { matrix, input, rows = 'all' as const } = options
     const prefill = pass.kind === 'prefill' && rows === 'all' ? choices.prefill(matrix) : 'matmul'
     if (prefill === 'matmul') return this.#few(pass, options, bound)
     // CPU adapters compile for a second: one size of tile serves all.
     const tile = gpu.info.software ? 32 : gemmTile(pass.capacity)
     if (prefill === 'gemm') return this.#parts(pass, options, bound, gemmOut, tile, (own) => gemm({ ...own, tile }))
-    const how = { tile, ...(gpu.info.software ? gemm8Shapes.widest : gemm8Shapes.square) }
+    this.#packed ??= own.make('packed', packedWords(shape.rows, Math.ceil(widestRow(config) / 32)) * 4)
+    const how = { tile, ...gemm8Shapes[prefill === 'gemm8 wide' ? 'wide' : gpu.info.software ? 'widest' : 'square'] }
     const { x, next, ...others } = bound
     const packing = { groups: matrix.groups, input: input as 'plain' | Norm, rows, shape: pass.rows.shape, rolled: gpu.info.software }
     const buffers = { ...others, x, y: this.#packed, rows: pass.rows.buffer, ...(next ? { next } : {}) } as Bound

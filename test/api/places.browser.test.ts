@@ -37,6 +37,13 @@ test('a GGUF as a file, at its address and on a hub is one model', { timeout: 30
   expect(given.model.choice).toBeUndefined()
 })
 
+test('kernels that the embedded model does without come with what wants them', { timeout: 300_000 }, async () => {
+  const sandwich = await answer(await file('glm4-odd-q4_k_m.gguf')) // norms behind, centres
+  expect(sandwich.model.family).toBe('glm4')
+  const { text } = await answer('pocket', { kv: 'q8' })
+  expect(text.length).toBeGreaterThan(0)
+})
+
 test('a plan reads headers only, and says what was chosen', { timeout: 120_000 }, async () => {
   const plan = await planModel('test/gguf', { hub, context: 128, memory: 8e9 })
   expect(plan).toMatchObject({ name: 'test/gguf', family: 'glm', context: 128, fits: true, faults: [], choice: { file: 'glm-Q6_K.gguf' } })

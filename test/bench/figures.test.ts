@@ -129,13 +129,20 @@ test('growth moves one thing at a time; choices leave out one at a time, in Node
     'edge-1.5b - 8',
   ])
   const less = plan(options(['--choices', '--adapters', 'dawn-lavapipe']))
-  expect(less.map(({ without }) => without)).toEqual([[], ['flight'], ['f16'], ['dot8']])
+  expect(less.map(({ without, variant }) => variant ?? without)).toEqual([
+    [],
+    ['flight'],
+    ['f16'],
+    ['dot8'],
+    'matmul:64:1:1',
+    'matmul:64:1:1:subgroups',
+  ])
   expect(() => plan(options(['--choices', '--adapters', 'chromium-lavapipe']))).toThrow(/in Node/)
 })
 
 test('a job as our command line takes it', () => {
   const [job] = plan(options(['--adapters', 'dawn', '--context', '512', '--rows', '4']))
-  expect(benchArguments({ ...job!, without: ['f16', 'dot8'] }, 'folder')).toEqual(
-    'bench folder --prompt 32 --gen 16 --context 512 --rows 4 --without f16,dot8 --json'.split(' '),
+  expect(benchArguments({ ...job!, without: ['f16', 'dot8'], variant: 'matmul:64:1:1' }, 'folder')).toEqual(
+    'bench folder --prompt 32 --gen 16 --context 512 --rows 4 --variant matmul:64:1:1 --without f16,dot8 --json'.split(' '),
   )
 })

@@ -27,6 +27,8 @@ export interface Case {
   rows?: 'logits'
   cuts?: number[]
   unrolled?: boolean
+  /** Squares by subgroups. */
+  subgroups?: boolean
 }
 
 export const eps = 1.5625e-7
@@ -38,7 +40,7 @@ const widthOf = ({ output, n }: Case) => (output === 'swiglu' ? n / 2 : n)
 const strideOf = (one: Case) => widthOf(one) + 3
 
 export function optionsOf(one: Case): Omit<MatmulOptions, 'matrix' | 'part'> {
-  const { output, tile, lanes, threads = 64, stripes = 1, count, rows = 'all', f16 = false, unrolled = false } = one
+  const { output, tile, lanes, threads = 64, stripes = 1, count, rows = 'all', f16 = false, unrolled = false, subgroups = false } = one
   return {
     tile,
     lanes,
@@ -46,6 +48,7 @@ export function optionsOf(one: Case): Omit<MatmulOptions, 'matrix' | 'part'> {
     stripes,
     rows,
     f16,
+    subgroups,
     rolled: !unrolled,
     input: inputOf(one),
     output: { kind: output, stride: strideOf(one) },

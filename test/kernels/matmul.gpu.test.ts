@@ -68,6 +68,12 @@ cases.push(
   { format: 'q8', coding: { group: 16, centred: true }, output: 'add', tile: 1, lanes: 4, n: 77, k: 512, count: 2, input: 'norm' },
   { format: 'q8', coding: { group: 32, centred: true }, output: 'store', tile: 8, lanes: 4, n: 45, k: 96, count: 9, rows: 'logits' },
 )
+/** Subgroups add the squares of rows that are normed. */
+const subgroups: Case[] = [
+  { format: 'q4', output: 'store', tile: 1, lanes: 8, n: 45, k: 290, count: 2, input: 'norm', subgroups: true },
+  { format: 'q8', output: 'swiglu', tile: 4, lanes: 4, threads: 128, n: 48, k: 70, count: 6, input: 'keep', subgroups: true },
+  { format: 'q4', output: 'add', tile: 8, lanes: 16, threads: 128, n: 45, k: 1100, count: 9, input: 'sandwich', subgroups: true },
+]
 const native: Case[] = [
   { format: 'f16', f16: true, output: 'store', tile: 4, lanes: 4, n: 42, k: 40, count: 9, input: 'norm' },
   { format: 'f16', f16: true, output: 'add', tile: 1, lanes: 8, n: 45, k: 290, count: 2, cuts: [16] },
@@ -87,6 +93,12 @@ const whole = (n: number) => ({ buffer: undefined as unknown as GPUBuffer, offse
 
 describe('against the twin', () => {
   it.each(named(cases))('%s', async (_, one) => {
+    const { words, wanted, next } = await run(one)
+    expectWanted(words, wanted)
+    if (next) expectWanted(next.words, next.wanted)
+  })
+  it.for(named(subgroups))('%s', async ([, one], { skip }) => {
+    if (!bench.gpu.info.subgroups) skip()
     const { words, wanted, next } = await run(one)
     expectWanted(words, wanted)
     if (next) expectWanted(next.words, next.wanted)
