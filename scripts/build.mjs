@@ -24,6 +24,11 @@ const entries = [
   { name: 'worker', source: 'src/worker.ts', target: 'page' },
   { name: 'tools', source: 'src/tools.ts', target: 'page' },
   { name: 'formats', source: 'src/formats.ts', target: 'page' },
+  { name: 'media', source: 'src/media/index.ts', target: 'page' },
+  { name: 'containers', source: 'src/media/container.ts', target: 'page' },
+  { name: 'prepare', source: 'src/media/prepare.ts', target: 'page' },
+  // Node's decoders: package.json names them, so that no browser's bundler takes them along.
+  { name: 'pictures', source: 'src/media/picture_node.ts', target: 'page', as: '#pictures' },
   { name: 'cli', source: 'src/cli.ts', target: 'node' },
 ]
 
@@ -67,7 +72,7 @@ async function bundle(root, { name, source, target }) {
     logLevel: 'warn',
     publicDir: false,
     base: './',
-    plugins: [stripShaders(root), ...(forNode ? [] : [keepUrls(join(root, 'src'))])],
+    plugins: [stripShaders(root), ...(forNode ? [] : [apart(root, source), keepUrls(join(root, 'src'))])],
     ssr: forNode ? { noExternal: true, external: ['webgpu'] } : undefined,
     build: {
       ssr: forNode ? source : undefined,
@@ -86,6 +91,19 @@ async function bundle(root, { name, source, target }) {
     },
   })
   if (forNode) makeExecutable(join(root, 'dist', `${name}.js`))
+}
+
+/** What is an entry of its own stays out of the others: a page that only chats drops media, and a consumer's bundler makes lazy chunks of the rest. */
+function apart(root, entry) {
+  const files = new Map(entries.slice(1).map(({ name, source, as = `./${name}.js` }) => [join(root, source), as]))
+  return {
+    name: 'apart',
+    enforce: 'pre',
+    resolveId(source, importer) {
+      const id = importer && source.startsWith('.') ? files.get(join(dirname(importer), source)) : undefined
+      return id && join(root, entry) !== join(dirname(importer), source) ? { id, external: true } : undefined
+    },
+  }
 }
 
 /** WGSL goes into the bundle as small as it gets (wgsl.mjs). */
@@ -122,6 +140,7 @@ function keepUrls(sources) {
           .replaceAll(placeholder, 'import.meta.url')
           .replace(/new URL\(`([^`$\\]*)`,\s*import\.meta\.url\)/g, 'new URL("$1",import.meta.url)')
           .replace(/\{type:\s*`module`/g, '{type:"module"')
+          .replace(/\bimport\(`([^`$\\]*)`\)/g, 'import("$1")')
           // What the worker fetches by an address it was told: the minifier drops the words that make bundlers leave it alone.
           .replace(/\bimport\((\w+)\)/g, 'import(/* @vite-ignore */ /* webpackIgnore: true */ $1)')
       }
@@ -167,7 +186,7 @@ async function demo(root) {
 
 function report(dist, log) {
   const sizes = {}
-  for (const name of ['index', 'worker', 'tools', 'formats']) {
+  for (const { name } of entries.filter(({ target }) => target === 'page')) {
     const file = join(dist, `${name}.js`)
     if (!existsSync(file)) continue
     sizes[name] = gzipSync(readFileSync(file), { level: 9 }).length

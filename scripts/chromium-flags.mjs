@@ -8,6 +8,9 @@ const flags = [
   '--disable-component-update',
   '--disable-sync',
   '--no-first-run',
+  // A camera, a microphone and a screen that are none, given without asking.
+  '--use-fake-device-for-media-stream',
+  '--use-fake-ui-for-media-stream',
 ]
 
 /** The lavapipe copy opens Mesa's driver inside the GPU process, which that process's sandbox forbids. */

@@ -32,5 +32,7 @@ export type {
   WeightsFormat,
 } from './api/types.ts'
 export { errorCodes, GlmError, type GlmErrorCode } from './errors.ts'
+/** Time, and the media that have one: the list stands there. */
+export * from './media/index.ts'
 export { type CatalogEntry, catalog } from './model/catalog.ts'
 export { type FileEntry, fromDrop, type LocalModel } from './weights/files.ts'

@@ -12,7 +12,6 @@ import squaresSubgroups from '../../shaders/squares/subgroups.wgsl?raw'
 import stream from '../../shaders/stream.wgsl?raw'
 import weightsCentreOwn from '../../shaders/weights/centre/own.wgsl?raw'
 import weightsCentreSuper from '../../shaders/weights/centre/super.wgsl?raw'
-import weightsEight from '../../shaders/weights/eight.wgsl?raw'
 
 export const fetched = {
   dot8,
@@ -27,7 +26,6 @@ export const fetched = {
   stream,
   'weights/centre/own': weightsCentreOwn,
   'weights/centre/super': weightsCentreSuper,
-  'weights/eight': weightsEight,
 }
 
 export type FetchedName = keyof typeof fetched

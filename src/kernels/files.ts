@@ -38,6 +38,7 @@ import squaresShared from '../../shaders/squares/shared.wgsl?raw'
 import weightsCentreNone from '../../shaders/weights/centre/none.wgsl?raw'
 import weightsCoded from '../../shaders/weights/coded.wgsl?raw'
 import weightsDense from '../../shaders/weights/dense.wgsl?raw'
+import weightsEight from '../../shaders/weights/eight.wgsl?raw'
 import weightsHalf from '../../shaders/weights/half.wgsl?raw'
 import weightsQ4 from '../../shaders/weights/q4.wgsl?raw'
 import weightsQ8 from '../../shaders/weights/q8.wgsl?raw'
@@ -89,6 +90,7 @@ const own = {
   'squares/shared': squaresShared,
   'weights/centre/none': weightsCentreNone,
   'weights/dense': weightsDense,
+  'weights/eight': weightsEight,
   'weights/half': weightsHalf,
   'weights/q4': weightsQ4,
   'weights/q8': weightsQ8,

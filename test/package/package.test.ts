@@ -1,7 +1,7 @@
 // The package as people get it: packed, installed into an empty Vite app without install scripts, built and served, developed, run in Chromium.
 // It is the only test that finds a worker or a model file that a consumer's bundler loses.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -33,6 +33,21 @@ for await (const chunk of stream) print(chunk.choices[0]?.delta.content ?? '')
 await glm.close()
 document.title = 'done'
 `,
+  'time/index.html':
+    '<!doctype html><title>time</title><link rel="icon" href="data:,"><pre id="text"></pre><script type="module" src="/main.js"></script>',
+  'time/main.js': `import { align, openMedia } from 'glm-webgpu'
+const rate = 8000
+const bytes = new DataView(new ArrayBuffer(44 + 2 * rate))
+const words = { 0: 'RIFF', 8: 'WAVE', 12: 'fmt ', 36: 'data' }
+for (const [at, word] of Object.entries(words)) for (let i = 0; i < 4; i++) bytes.setUint8(Number(at) + i, word.charCodeAt(i))
+for (const [at, value] of [[4, 36 + 2 * rate], [16, 16], [24, rate], [28, 2 * rate], [40, 2 * rate]]) bytes.setUint32(at, value, true)
+for (const [at, value] of [[20, 1], [22, 1], [32, 2], [34, 16]]) bytes.setUint16(at, value, true)
+const media = await openMedia(new Blob([bytes]))
+const { times } = align({ audio: new Float32Array(rate) }, { fps: 10, sampleRate: rate })
+document.getElementById('text').textContent = media.duration + ' ' + times.length
+media.close()
+document.title = 'done'
+`,
   'types.ts': `import { type ChatChunk, GlmError, type Glm, loadGlm } from 'glm-webgpu'
 const glm: Glm = await loadGlm('pocket')
 for await (const chunk of await glm.chat.completions.create({ messages: [{ role: 'user', content: 'Hi' }], stream: true })) {
@@ -50,6 +65,7 @@ beforeAll(() => {
   tarball = join(folder, packed.filename)
   files = packed.files.map((file: { path: string }) => file.path)
   mkdirSync(app)
+  mkdirSync(join(app, 'time'))
   for (const [name, text] of Object.entries(page)) writeFileSync(join(app, name), text)
   npmIn(app, ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', tarball])
   symlinkSync(join(root, 'node_modules/vite'), join(app, 'node_modules/vite'), 'junction') // the app's own Vite, without fetching it again
@@ -67,6 +83,10 @@ describe('what is in it', () => {
       'dist/index.d.ts',
       'dist/worker.js',
       'dist/tools.js',
+      'dist/formats.js',
+      'dist/media.js',
+      'dist/containers.js',
+      'dist/prepare.js',
       'dist/cli.js',
       'dist/pocket/model.safetensors',
       'README.md',
@@ -76,7 +96,7 @@ describe('what is in it', () => {
   })
 
   test('browser entries know neither Dawn nor Node', () => {
-    for (const entry of ['index', 'worker', 'tools']) {
+    for (const entry of ['index', 'worker', 'tools', 'media', 'prepare']) {
       expect(installed(`dist/${entry}.js`), entry).not.toMatch(/webgpu|node:/)
     }
   })
@@ -131,6 +151,24 @@ describe('five lines in a Vite app', () => {
     }
   })
 
+  test('a page that only chats takes no code for media', () => {
+    const assets = join(app, 'dist/assets')
+    const scripts = readdirSync(assets).filter((name) => name.endsWith('.js'))
+    expect(scripts.filter((name) => readFileSync(join(assets, name), 'utf8').includes('UNSORTED'))).toEqual([])
+    expect(scripts.some((name) => readFileSync(join(assets, name), 'utf8').includes('out_of_memory'))).toBe(true)
+  })
+
+  test('a page about time: media come along, the demuxer when a file is opened', async () => {
+    const { status, output } = tool('vite/bin/vite.js', ['build', 'time', '--base', './'], app)
+    expect(status, output).toBe(0)
+    const server = await serve({ folder: join(app, 'time/dist') })
+    try {
+      expect(await expectAnswer(browser, server.url)).toBe('1 10')
+    } finally {
+      await server.close()
+    }
+  })
+
   test('vite dev', async () => {
     const { url, close } = await viteDev()
     try {
@@ -142,7 +180,7 @@ describe('five lines in a Vite app', () => {
 })
 
 /** Opens the page and waits for its answer; nothing may go wrong on the way, and nothing may be asked of another address. */
-async function expectAnswer(browser: Browser, url: string): Promise<void> {
+async function expectAnswer(browser: Browser, url: string): Promise<string> {
   const context = await browser.newContext()
   try {
     const page = await context.newPage()
@@ -152,7 +190,9 @@ async function expectAnswer(browser: Browser, url: string): Promise<void> {
       .waitForFunction(() => document.title === 'done', undefined, { timeout: 240_000 })
       .catch((error) => faults.push(String(error)))
     expect(faults).toEqual([])
-    expect((await page.textContent('#text'))?.trim()).not.toBe('')
+    const text = (await page.textContent('#text'))?.trim() ?? ''
+    expect(text).not.toBe('')
+    return text
   } finally {
     await context.close()
   }
