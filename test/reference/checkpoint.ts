@@ -22,9 +22,15 @@ const ELEMENTS: Record<string, { bytes: number; read: (view: DataView, at: numbe
 
 /** A Hugging Face folder (config.json, safetensors in one file or in shards) as a model. `config`: another name for config.json. */
 export function loadReference(folder: string, options: { weights?: WeightFormat; config?: string } = {}): ReferenceModel {
+  const json = JSON.parse(readFileSync(join(folder, options.config ?? 'config.json'), 'utf8'))
+  return { config: readConfig(json), ...loadTensors(folder, options.weights) }
+}
+
+/** The tensors of a folder by name, each read when it is first asked for. */
+export function loadTensors(folder: string, weights: WeightFormat = 'f32'): Pick<ReferenceModel, 'has' | 'tensor'> {
   const tensors = new Map<string, () => Float64Array>()
   for (const file of shards(folder)) {
-    for (const [name, values] of readSafetensors(join(folder, file), STORED[options.weights ?? 'f32'])) tensors.set(name, values)
+    for (const [name, values] of readSafetensors(join(folder, file), STORED[weights])) tensors.set(name, values)
   }
   const ready = new Map<string, Float64Array>()
   const tensor = (name: string) => {
@@ -33,8 +39,7 @@ export function loadReference(folder: string, options: { weights?: WeightFormat;
     if (!ready.has(name)) ready.set(name, read())
     return ready.get(name)!
   }
-  const json = JSON.parse(readFileSync(join(folder, options.config ?? 'config.json'), 'utf8'))
-  return { config: readConfig(json), has: (name) => tensors.has(name), tensor }
+  return { has: (name) => tensors.has(name), tensor }
 }
 
 function shards(folder: string): string[] {
