@@ -10,6 +10,17 @@ const chromium = { swiftshader: found.chrome, lavapipe: found.chromeLavapipe }
 /** Tests import `glm-webgpu` as a page does: the built bundle, with its worker beside it. */
 const resolve = { alias: { 'glm-webgpu': fileURLToPath(new URL('./dist/index.js', import.meta.url)) } }
 
+/** What does not ask how an adapter computes runs on the faster one alone: files, caches, errors, the command line, media without shaders. */
+const elsewhere: Record<Adapter, string[]> = {
+  lavapipe: [],
+  swiftshader: [
+    'test/engine/{bench,errors,fitting,kept,plan,resumed,tuning}.gpu.test.ts',
+    'test/{cli,gpu}/*.gpu.test.ts',
+    'test/media/prepare.gpu.test.ts',
+    'test/media/{capture,frame,open,open_read,open_written,picture}.browser.test.ts',
+  ],
+}
+
 const everywhere = {
   testTimeout: 120_000,
   hookTimeout: 120_000,
@@ -38,6 +49,7 @@ const dawn = (adapter: Adapter, order: number): TestProjectInlineConfiguration =
     ...oneProcessPerFile,
     name: `dawn-${adapter}`,
     include: ['test/**/*.gpu.test.ts'],
+    exclude: elsewhere[adapter],
     env: dawnEnvironment(adapter, found.icd[adapter]),
     provide: { adapter },
     sequence: { groupOrder: order },
@@ -50,6 +62,7 @@ const browser = (adapter: Adapter, order: number): TestProjectInlineConfiguratio
     ...everywhere,
     name: `browser-${adapter}`, // the instance below is the project that runs
     include: ['test/**/*.browser.test.ts'],
+    exclude: elsewhere[adapter],
     fileParallelism: false,
     env: { GLM_ADAPTER: adapter },
     provide: { adapter },
