@@ -18,6 +18,7 @@ const elsewhere: Record<Adapter, string[]> = {
     'test/{cli,gpu}/*.gpu.test.ts',
     'test/media/prepare.gpu.test.ts',
     'test/media/{capture,frame,open,open_read,open_written,picture}.browser.test.ts',
+    'test/demo/*.browser.test.ts',
   ],
 }
 

@@ -12,6 +12,7 @@ import { loadOptions, startOptions } from './options.ts'
 import { startPages } from './pages.ts'
 import { askPlan, startPlan } from './plan.ts'
 import { startSettings } from './settings.ts'
+import { startTimeline } from './timeline.ts'
 import { part } from './view.ts'
 
 async function start(): Promise<void> {
@@ -31,6 +32,7 @@ async function start(): Promise<void> {
   })
   startChat()
   startBench()
+  startTimeline()
   startPlan()
   startKept()
   startPages()

@@ -1,9 +1,9 @@
-// Which page is shown: the chat, the models at #models, or the bench at #bench (or ?bench). Model and GPU stand beside all.
+// Which page is shown: the chat, the models at #models, the bench at #bench (or ?bench), or the timeline at #timeline. Model and GPU stand beside all.
 import { part } from './view.ts'
 
-export type Page = 'chat' | 'models' | 'bench'
+export type Page = 'chat' | 'models' | 'bench' | 'timeline'
 
-const pages: Page[] = ['chat', 'models', 'bench']
+const pages: Page[] = ['chat', 'models', 'bench', 'timeline']
 const listeners: ((page: Page) => void)[] = []
 
 export function page(): Page {
