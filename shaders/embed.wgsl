@@ -1,4 +1,5 @@
 // y[row] = embedding[token of row]. One thread per group of 32; a split table runs once per part and each row finds its own.
+// A row whose token is no word (a picture's) is left as it is.
 // Needs GROUPS, ROWS_OUT, ROW_OFFSET (rows of this part), weights32, rows.wgsl.
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(5) var<storage, read> rows: array<u32>;

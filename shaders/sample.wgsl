@@ -154,6 +154,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     rows[RING_TABLE + s.slot * RING + s.draw % RING] = chosen;
     rows[ROW_TABLE + s.row * 4u] = chosen;
     rows[ROW_TABLE + s.row * 4u + 1u] += 1u;
+    rows[ROW_TABLE + s.row * 4u + 3u] += 1u;
     rows[table + 5u] = s.draw + 1u;
   }
 }

@@ -12,14 +12,14 @@ fn biased(n: u32, value: vec2f) -> vec2f {
   return value + select(quad.xy, quad.zw, (BIAS + n) % 4u == 2u);
 }
 
-fn rotate(pair: vec2f, position: u32, dim: u32) -> vec2f {
+fn rotate(pair: vec2f, row: u32, dim: u32) -> vec2f {
   if (dim >= ROTARY) { return pair; }
-  let angle = rope[position * (ROTARY / 2u) + dim / 2u];
+  let angle = rope[row_turn(row) * (ROTARY / 2u) + dim / 2u];
   return vec2f(pair.x * angle.x - pair.y * angle.y, pair.y * angle.x + pair.x * angle.y);
 }
 
 fn finish_query(row: u32, n: u32, value: vec2f) {
-  let turned = rotate(biased(n, value), row_position(row), n % HEAD_DIM);
+  let turned = rotate(biased(n, value), row, n % HEAD_DIM);
   y[row * Y_STRIDE + n] = turned.x;
   y[row * Y_STRIDE + n + 1u] = turned.y;
 }
@@ -28,7 +28,7 @@ fn finish_query(row: u32, n: u32, value: vec2f) {
 fn turned_kv(row: u32, n: u32, value: vec2f) -> vec2f {
   let pair = biased(n, value);
   if (n >= QUERY_ROWS + KV_HEADS * HEAD_DIM) { return pair; }
-  return rotate(pair, row_position(row), n % HEAD_DIM);
+  return rotate(pair, row, n % HEAD_DIM);
 }
 
 // Where output n of a row stands in the pool, in values.

@@ -8,7 +8,7 @@ import type { Format, Matrix } from '../kernels/matrix.ts'
 import { codingOf, formatOf } from '../model/codings.ts'
 import { type Config, type GenerationConfig, parseConfig, parseGenerationConfig } from '../model/config.ts'
 import type { LayerWeights, Weights } from '../model/decoder.ts'
-import { auxLength, planEmbedding, planFinal, planHead, planLayer } from '../model/layout.ts'
+import { auxLength, plainNames, planEmbedding, planFinal, planHead, planLayer } from '../model/layout.ts'
 import { type ChatTemplate, createTemplate } from '../text/template.ts'
 import { createTokenizer, type Tokenizer, tokenText } from '../text/tokenizer.ts'
 import { Loader, type MatrixPlan, type VectorPlan } from '../weights/load.ts'
@@ -62,7 +62,7 @@ export async function readModel(source: Source, { formats = noFormats, signal }:
   const json = await readJson(source, 'config.json', signal)
   const files = isForeign(json)
     ? await (await formats()).readForeign(source, json, signal)
-    : { config: parseConfig(json), checkpoint: await openCheckpoint(source, signal) }
+    : { config: parseConfig(json), checkpoint: plainNames(await openCheckpoint(source, signal)) }
   return { ...files, ...(await readAround(source, signal)) }
 }
 

@@ -3,6 +3,7 @@ import { GlmError } from '../errors.ts'
 import { sourceBytes } from '../kernels/quantise.ts'
 import { chatglmCheckpoint, chatglmConfig } from '../model/chatglm.ts'
 import { type Config, parseConfig } from '../model/config.ts'
+import { plainNames } from '../model/layout.ts'
 import { packedCheckpoint, packedSettings } from '../weights/packed.ts'
 import { openQuantised } from '../weights/quantised.ts'
 import { openCheckpoint } from '../weights/safetensors.ts'
@@ -21,7 +22,7 @@ export async function readForeign(
   const own = parseConfig(remote ? chatglmConfig(plain) : plain)
   const raw = await openCheckpoint(source, signal)
   const opened = settings == null ? raw : await (isPacked(settings) ? packedCheckpoint : openQuantised)(source, raw, settings, signal)
-  const checkpoint = remote ? chatglmCheckpoint(opened, own) : opened
+  const checkpoint = remote ? chatglmCheckpoint(opened, own) : plainNames(opened)
   const has = (name: string) => checkpoint.tensors.has(`model.layers.0.${name}.weight`)
   const config: Config = { ...own, ...(has('self_attn.qkv_proj') && { together: true }), ...(has('mlp.gate_proj') && { apart: true }) }
   await checkBiases(source, checkpoint, config, signal)

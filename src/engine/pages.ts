@@ -1,5 +1,5 @@
 // Who holds which pages of keys and values. Pages form a tree by their tokens: equal prefixes share pages, and what nobody holds any more
-// stays as a cache until its room is needed, least recently used first.
+// stays as a cache until its room is needed, least recently used first. A picture's tokens are a number of its own (model/seen.ts).
 import { pageSize } from '../kernels/rows.ts'
 
 /** `tokens` is empty until the page's content is known and shared. */

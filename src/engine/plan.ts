@@ -204,7 +204,7 @@ function scratchBytes(config: Config, { limit, pages, kv, software, rounds, orde
     (ordered ? shape.rows * widestRow(config) : 0) +
     (rounds ? packedWords(shape.rows, Math.ceil(widestRow(config) / 32)) : 0) +
     shape.logits * vocabulary +
-    pages * pageSize * rotary +
+    (pages * pageSize + (config.sections ? shape.rows : 0)) * rotary +
     2 * rowsLayout(shape).words +
     3 * shape.slots * ring * (1 + logprobWords)
   return values * 4 + pageBytes(config, kv)

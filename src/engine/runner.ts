@@ -10,6 +10,7 @@ import type { Config } from '../model/config.ts'
 import type { Decoder } from '../model/decoder.ts'
 import { type Row, Rows } from '../model/rows.ts'
 import { type Drawn, type Ending, endingOf, type Logprobs, readLogprobs, Sampler } from '../model/sampler.ts'
+import type { Seen } from '../model/seen.ts'
 import { pageBytes } from '../model/sizes.ts'
 import type { Pacer } from './pacer.ts'
 
@@ -135,8 +136,14 @@ export class Runner {
   }
 
   /** Runs prompt rows of one sequence; with `drawn`, gives the next token. Slot 0 of the prefill rows is its slot. */
-  async prefill(tokens: readonly number[], start: number, pages: readonly number[], drawn?: Drawn): Promise<Reading | undefined> {
-    const rows = tokens.map((token, index): Row => ({ token, position: start + index, slot: 0 }))
+  async prefill(
+    tokens: readonly number[],
+    start: number,
+    pages: readonly number[],
+    drawn?: Drawn,
+    seen?: Seen,
+  ): Promise<Reading | undefined> {
+    const rows = this.#rowsOf(tokens, start, seen)
     const { prefillRows } = this
     prefillRows.writePages(0, pages)
     if (drawn) this.prefillSampler.write(0, drawn)
@@ -151,6 +158,16 @@ export class Runner {
     await (read ?? gpu.device.queue.onSubmittedWorkDone())
     pacer.prefilled(rows.length, pacer.now() - began)
     return read
+  }
+
+  /** A stretch of one prompt. */
+  #rowsOf(tokens: readonly number[], start: number, seen?: Seen): Row[] {
+    const rows = tokens.map((token, index): Row => ({ token, position: start + index, slot: 0 }))
+    if (seen) {
+      this.decoder.show(seen, rows)
+      this.counts.submits++
+    }
+    return rows
   }
 
   /** The recording of a pass over the decode rows, `far` where one of them is past the first stretch of attention. */
@@ -171,11 +188,12 @@ export class Runner {
     pages: readonly number[],
     rows = this.prefillRows,
     far = false,
+    seen?: Seen,
   ): Promise<Float32Array> {
     const { shape, decoder, gpu, config } = this.#options
     rows.writePages(0, pages)
     rows.write(
-      tokens.map((token, index) => ({ token, position: start + index, slot: 0 })),
+      this.#rowsOf(tokens, start, seen),
       tokens.map((_, index) => index),
     )
     const decode = rows === this.decodeRows

@@ -120,7 +120,7 @@ export class Scheduler {
       const needed = Math.ceil((sequence.tokens.length + 1) / pageSize)
       // Its whole prompt must fit beside what others hold; otherwise it waits until they are done.
       if (pages.free < needed && used.size > 1) return
-      const prefix = pages.open(sequence.tokens)
+      const prefix = pages.open(keysOf(sequence))
       sequence.pages.push(...prefix.pages)
       if (prefix.copy) runner.copyPage(prefix.copy.from, prefix.copy.to)
       Object.assign(sequence, { valid: prefix.tokens, scheduled: prefix.tokens, cached: prefix.tokens, slot, state: 'prefill' })
@@ -131,7 +131,7 @@ export class Scheduler {
   async #prefill(sequence: Sequence): Promise<void> {
     const { pacer, pages, runner } = this.#options
     if (this.#aborted(sequence)) return
-    const { prompt } = sequence.generation
+    const { prompt, seen } = sequence.generation
     const chunk = prompt.slice(sequence.valid, sequence.valid + pacer.rows)
     const end = sequence.valid + chunk.length
     if (!pages.grow(sequence.pages, end + 1)) {
@@ -144,10 +144,10 @@ export class Scheduler {
     const ids = sequence.pages.map(({ id }) => id)
     const drawn = last ? this.#drawn(sequence) : undefined
     if (last && !drawn) return
-    const reading = await runner.prefill(chunk, sequence.valid, ids, drawn)
+    const reading = await runner.prefill(chunk, sequence.valid, ids, drawn, seen)
     sequence.valid = end
     sequence.scheduled = end
-    pages.share(sequence.pages, prompt.slice(0, end))
+    pages.share(sequence.pages, keysOf(sequence).slice(0, end))
     if (!last || sequence.state === 'done') return
     sequence.state = 'decode'
     this.#deliver(sequence, reading!, 0, drawn!.generated)
@@ -205,7 +205,10 @@ export class Scheduler {
 
   #writeRows(group: readonly Sequence[]): void {
     const { decodeRows } = this.#options.runner
-    const rows: Row[] = group.map(({ tokens, slot }) => ({ token: tokens.at(-1)!, position: tokens.length - 1, slot }))
+    const rows = group.map(({ tokens, slot, generation }): Row => {
+      const position = tokens.length - 1
+      return { token: tokens.at(-1)!, position, slot, turn: position + (generation.seen?.delta ?? 0) }
+    })
     for (const sequence of group) {
       decodeRows.writePages(
         sequence.slot,
@@ -310,10 +313,13 @@ export class Scheduler {
     if (sequence.state === 'done') return
     const { pages } = this.#options
     sequence.state = 'done'
-    pages.share(sequence.pages, sequence.tokens.slice(0, sequence.valid), true)
+    pages.share(sequence.pages, keysOf(sequence).slice(0, sequence.valid), true)
     pages.close(sequence.pages)
     this.#sequences.delete(sequence)
     if (error) sequence.settle.reject(error)
     else sequence.settle.resolve()
   }
 }
+
+/** What pages are compared by: the tokens, but that pictures have numbers of their own. */
+const keysOf = ({ tokens, generation }: Sequence): readonly number[] => generation.seen?.keys(tokens) ?? tokens

@@ -1,10 +1,13 @@
 // One generation as the scheduler sees it: what is asked, what stands in its pages, and where it is.
 import type { SamplingSettings } from '../model/rows.ts'
 import type { Logprobs } from '../model/sampler.ts'
+import type { Seen } from '../model/seen.ts'
 import type { Page } from './pages.ts'
 
 export interface Generation {
   prompt: readonly number[]
+  /** What stands in the prompt beside words. */
+  seen?: Seen | undefined
   sampling: SamplingSettings
   maxTokens: number
   signal?: AbortSignal

@@ -1,6 +1,6 @@
 // config.json → Config, every architectural switch read from it; what the engine does not do is refused by the field's name.
 import { GlmError } from '../errors.ts'
-import { families } from './families.ts'
+import { type Family, families } from './families.ts'
 
 export interface Yarn {
   factor: number
@@ -26,6 +26,8 @@ export interface Config {
   eps: number
   theta: number
   yarn?: Yarn
+  /** M-RoPE: frequencies that turn by time, by row and by column; together rotary / 2. */
+  sections?: Family['sections']
   qkvBias: boolean
   /** Rows of q and k stand half-split in the file and are put back to adjacent pairs at load. */
   halves?: boolean
@@ -45,24 +47,19 @@ type Fields = Record<string, unknown>
 const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Reads a Hugging Face config, in the style of transformers 5 (`rope_parameters`) or before (`rope_theta`, `rope_scaling`). */
-export function parseConfig(json: unknown): Config {
-  if (!isFields(json)) throw new GlmError('file_invalid', 'config.json is not an object; download the model again.')
-  const type = json.model_type
-  const family = typeof type === 'string' && Object.hasOwn(families, type) ? families[type] : undefined
-  if (!family) {
-    throw new GlmError(
-      'family_unknown',
-      `config.json says model_type ${shown(type)}; choose a model of ${Object.keys(families).join(' or ')}.`,
-    )
-  }
+export function parseConfig(file: unknown): Config {
+  if (!isFields(file)) throw new GlmError('file_invalid', 'config.json is not an object; download the model again.')
+  const family = familyOf(file)
+  const json = textOf(file, family)
+  refuse(file)
   refuse(json)
   const heads = whole(json, 'num_attention_heads')
   const hidden = whole(json, 'hidden_size')
-  const headDim = json.head_dim == null ? family.defaults.headDim : whole(json, 'head_dim')
+  const headDim = json.head_dim == null ? (family.defaults.headDim ?? hidden / heads) : whole(json, 'head_dim')
   const rope = ropeFields(json)
   const partial = number(rope, 'partial_rotary_factor', number(json, 'partial_rotary_factor', family.defaults.partialRotary))
   const config: Config = {
-    family: String(type),
+    family: String(file.model_type),
     postNorms: family.postNorms,
     hidden,
     layers: whole(json, 'num_hidden_layers'),
@@ -74,15 +71,33 @@ export function parseConfig(json: unknown): Config {
     vocabulary: whole(json, 'vocab_size'),
     eps: number(json, 'rms_norm_eps', family.defaults.eps),
     theta: number(rope, 'rope_theta', number(json, 'rope_theta', family.defaults.theta)),
-    qkvBias: json.attention_bias === true,
+    qkvBias: family.qkvBias ?? json.attention_bias === true,
     tied: json.tie_word_embeddings === true,
     context: whole(json, 'max_position_embeddings'),
     stopIds: ids(json.eos_token_id),
   }
   const yarn = parseYarn(rope, config.context)
   if (yarn) config.yarn = yarn
+  if (family.sections) config.sections = (rope.mrope_section ?? family.sections) as Config['sections']
   check(config)
   return config
+}
+
+function familyOf({ model_type: type }: Fields): Family {
+  const family = typeof type === 'string' && Object.hasOwn(families, type) ? families[type] : undefined
+  if (!family) throw unknown(shown(type))
+  return family
+}
+
+const unknown = (type: string) =>
+  new GlmError('family_unknown', `config.json says model_type ${type}; choose a model of ${Object.keys(families).join(' or ')}.`)
+
+/** In the config of a model that sees, what concerns its text model. */
+function textOf(file: Fields, family: Family): Fields {
+  const { text_config: text, eos_token_id, tie_word_embeddings } = file
+  if (!family.sections || !isFields(text)) return file
+  if (text.model_type != null && familyOf(text) !== family) throw unknown(`${shown(file.model_type)} around ${shown(text.model_type)}`)
+  return { eos_token_id, ...text, tie_word_embeddings: tie_word_embeddings ?? text.tie_word_embeddings }
 }
 
 /** Fields whose other values the engine does not do. */
@@ -135,6 +150,9 @@ function check(config: Config): void {
   if (config.heads % config.kvHeads !== 0) throw fault('num_key_value_heads', 'does not divide num_attention_heads')
   if (config.rotary % 2 !== 0 || config.rotary > config.headDim || config.rotary < 2)
     throw fault('partial_rotary_factor', 'does not give an even number of dims')
+  const { sections } = config
+  if (sections !== undefined && !(isSections(sections) && sections.reduce((sum, size) => sum + size, 0) === config.rotary / 2))
+    throw fault('mrope_section', 'is not three sizes that make half of the rotating dims')
   if (!(config.eps > 0) || !(config.theta > 1)) throw fault('rms_norm_eps or rope_theta', 'is not positive')
   const { yarn } = config
   const scales = yarn
@@ -142,6 +160,9 @@ function check(config: Config): void {
     : {}
   for (const [field, value] of Object.entries(scales)) if (!(value > 1e-6 && value < 1e6)) throw fault(field, 'is out of range')
 }
+
+const isSections = (value: unknown) =>
+  Array.isArray(value) && value.length === 3 && value.every((size) => Number.isInteger(size) && size >= 0)
 
 /** `generation_config.json`: more stop ids and the sampling defaults. */
 export interface GenerationConfig {

@@ -24,7 +24,8 @@ import type { Choices } from './choices.ts'
 import type { Config } from './config.ts'
 import { type LayerPlan, postMlpNorm, vectorOffset } from './layout.ts'
 import { ropeTable } from './rope.ts'
-import type { Rows } from './rows.ts'
+import type { Row, Rows } from './rows.ts'
+import type { Seen } from './seen.ts'
 import { padded, pageBytes, widestRow } from './sizes.ts'
 
 export interface LayerWeights {
@@ -104,7 +105,8 @@ export class Decoder {
     this.logits = buffers.make('logits', shape.logits * config.vocabulary * 4)
     this.kv = options.weights.layers.map((_, layer) => buffers.make(`kv ${layer}`, pages * pageBytes(config, kv)))
     const table = ropeTable(config, pages * pageSize)
-    this.#rope = buffers.make('rope', table.byteLength)
+    // Behind the positions, with M-RoPE: a line for each row of a prompt that shows something.
+    this.#rope = buffers.make('rope', table.byteLength + (config.sections ? shape.rows * config.rotary * 4 : 0))
     gpu.device.queue.writeBuffer(this.#rope, 0, table)
   }
 
@@ -124,6 +126,12 @@ export class Decoder {
       steps.push(...sampling)
     }
     return Promise.all(steps.map((step) => this.#prepare(step)))
+  }
+
+  /** Brings what a prompt shows into the next pass over `rows` of it. */
+  show(seen: Seen, rows: Row[]): void {
+    const { gpu, config, pages } = this.#options
+    seen.show(rows, { device: gpu.device, config, h: this.#h[0]!, rope: this.#rope, line: pages * pageSize })
   }
 
   /** Where the parts of a page stand in a layer's pool: in q8 codes come first, of all pages, then scales. */

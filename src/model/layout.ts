@@ -1,5 +1,6 @@
 // The tensors of a GLM text model: names in the checkpoint, shapes, and which matrix on the GPU their rows become part of.
 import type { MatrixPlan, VectorPlan } from '../weights/load.ts'
+import type { Checkpoint, TensorEntry } from '../weights/tensor.ts'
 import type { Config } from './config.ts'
 
 export interface LayerPlan {
@@ -8,6 +9,16 @@ export interface LayerPlan {
   gateUp: MatrixPlan
   down: MatrixPlan
   vectors: VectorPlan[]
+}
+
+/** The tensors of a model that sees: those of its text model under the names of one without eyes. */
+export function plainNames(checkpoint: Checkpoint): Checkpoint {
+  const tensors = new Map<string, TensorEntry>()
+  for (const [own, entry] of checkpoint.tensors) {
+    const name = own.replace(/^(model\.language_model|language_model\.model)\./, 'model.').replace(/^language_model\.lm/, 'lm')
+    tensors.set(name, { ...entry, name })
+  }
+  return { ...checkpoint, tensors }
 }
 
 const pad = (length: number, step = 32) => Math.ceil(length / step) * step

@@ -25,16 +25,21 @@ function yarnRange(config: Config): [number, number] {
   return [Math.max(low, 0), Math.min(high, dim - 1)]
 }
 
-/** cos and sin of every position: [positions, rotary / 2, 2]. */
-export function ropeTable(config: Config, positions: number): Float32Array<ArrayBuffer> {
+/** cos and sin of every line: [lines, rotary / 2, 2]; `at`: where a frequency of a line stands, which is the line itself but for M-RoPE. */
+export function ropeTable(
+  config: Config,
+  lines: number,
+  at: (line: number, index: number) => number = (line) => line,
+): Float32Array<ArrayBuffer> {
   const rates = frequencies(config)
   const scale = config.yarn?.attentionFactor ?? 1
-  const table = new Float32Array(positions * rates.length * 2)
-  for (let position = 0; position < positions; position++) {
+  const table = new Float32Array(lines * rates.length * 2)
+  for (let line = 0; line < lines; line++) {
     for (let index = 0; index < rates.length; index++) {
-      const at = (position * rates.length + index) * 2
-      table[at] = Math.cos(position * rates[index]!) * scale
-      table[at + 1] = Math.sin(position * rates[index]!) * scale
+      const angle = at(line, index) * rates[index]!
+      const place = (line * rates.length + index) * 2
+      table[place] = Math.cos(angle) * scale
+      table[place + 1] = Math.sin(angle) * scale
     }
   }
   return table

@@ -2,10 +2,16 @@
 import { type RowsShape, rowsLayout, slotHeader } from '../kernels/rows.ts'
 
 export interface Row {
+  /** `noToken`: the row is embedded already. */
   token: number
   position: number
   slot: number
+  /** Line of the rope table; default: the position. */
+  turn?: number
 }
+
+/** In no vocabulary: what the lookup of embeddings leaves alone. */
+export const noToken = 0xffffffff
 
 /** How the tokens of a slot are chosen. */
 export interface SamplingSettings {
@@ -59,8 +65,8 @@ export class Rows {
     const words = new Uint32Array(this.layout.table + rows.length * 4)
     words[0] = rows.length
     words[1] = logits.length
-    rows.forEach((row, index) => {
-      words.set([row.token, row.position, row.slot, 0], this.layout.table + index * 4)
+    rows.forEach(({ token, position, slot, turn = position }, index) => {
+      words.set([token, position, slot, turn], this.layout.table + index * 4)
     })
     this.#put(0, words)
     this.#put(this.layout.logits, Uint32Array.from(logits))

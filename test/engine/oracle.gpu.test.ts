@@ -4,13 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { Engine } from '../../src/engine/engine.ts'
 import { dawn } from '../../src/gpu/dawn.ts'
-import type { Matrix } from '../../src/kernels/matrix.ts'
-import { planEmbedding, planHead } from '../../src/model/layout.ts'
 import { folderSource } from '../../src/weights/folder.ts'
-import type { MatrixPlan } from '../../src/weights/load.ts'
 import { forward, loadReference, type ReferenceModel, relativeL2 } from '../reference.ts'
 import { greedy, logitsOf } from './asked.ts'
-import { readMatrix } from './read-matrix.ts'
+import { heldTensors } from './read-matrix.ts'
 
 const fixtures = fileURLToPath(new URL('../fixtures', import.meta.url))
 
@@ -35,30 +32,8 @@ function expected(file: string, { positions, offset }: Golden['prompts'][number]
 
 /** The reference model with the matrices that the engine really holds. */
 async function dequantised(engine: Engine, reference: ReferenceModel): Promise<ReferenceModel> {
-  const { weights, files } = engine
-  const tensors = new Map<string, Float64Array>()
-  const plans = [
-    [planEmbedding(files.config), weights.embed],
-    [planHead(files.config), weights.head],
-    ...weights.layers.flatMap(({ plan, qkv, o, gateUp, down }) => [
-      [plan.qkv, qkv],
-      [plan.o, o],
-      [plan.gateUp, gateUp],
-      [plan.down, down],
-    ]),
-  ] as [MatrixPlan, Matrix][]
-  for (const [plan, matrix] of plans) {
-    const values = await readMatrix(engine.gpu.device, matrix) // [rows, columns]
-    for (const { tensor, from, rows, offset, step } of plan.pieces) {
-      const whole = tensors.get(tensor) ?? new Float64Array(reference.has(tensor) ? reference.tensor(tensor).length : 0)
-      for (let row = 0; row < rows && whole.length > 0; row++) {
-        const at = (offset + row * step) * plan.columns
-        whole.set(values.subarray(at, at + plan.columns), (from + row) * plan.columns)
-      }
-      tensors.set(tensor, whole)
-    }
-  }
-  return { ...reference, tensor: (name) => (tensors.get(name)?.length ? tensors.get(name)! : reference.tensor(name)) }
+  const tensors = await heldTensors(engine)
+  return { ...reference, tensor: (name) => tensors.get(name) ?? reference.tensor(name) }
 }
 
 let gpu: GPU

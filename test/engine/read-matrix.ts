@@ -1,7 +1,40 @@
 // A matrix as it stands on the GPU, back as numbers: the inverse of the layout in shaders/README.md.
+
+import type { Engine } from '../../src/engine/engine.ts'
 import { readBack } from '../../src/gpu/buffers.ts'
 import { centresAt, type Matrix, scaleGroups, scalesAt } from '../../src/kernels/matrix.ts'
+import { planEmbedding, planHead } from '../../src/model/layout.ts'
+import type { MatrixPlan } from '../../src/weights/load.ts'
 import { halfValue } from '../reference.ts'
+
+/** The tensors of the text model's matrices by name, with the values that the engine really holds. */
+export async function heldTensors({ weights, files, gpu }: Engine): Promise<Map<string, Float64Array>> {
+  const tensors = new Map<string, Float64Array>()
+  const plans = [
+    [planEmbedding(files.config), weights.embed],
+    [planHead(files.config), weights.head],
+    ...weights.layers.flatMap(({ plan, qkv, o, gateUp, down }) => [
+      [plan.qkv, qkv],
+      [plan.o, o],
+      [plan.gateUp, gateUp],
+      [plan.down, down],
+    ]),
+  ] as [MatrixPlan, Matrix][]
+  for (const [plan, matrix] of plans) {
+    const values = await readMatrix(gpu.device, matrix) // [rows, columns]
+    for (const { tensor, from, rows, offset, step } of plan.pieces) {
+      const [height, width] = files.checkpoint.tensors.get(tensor)?.shape ?? []
+      if (!height) continue // a tied head
+      const whole = tensors.get(tensor) ?? new Float64Array(height * width!)
+      for (let row = 0; row < rows; row++) {
+        const at = (offset + row * step) * plan.columns
+        whole.set(values.subarray(at, at + plan.columns), (from + row) * plan.columns)
+      }
+      tensors.set(tensor, whole)
+    }
+  }
+  return tensors
+}
 
 /** [rows, columns] */
 export async function readMatrix(device: GPUDevice, matrix: Matrix): Promise<Float64Array> {

@@ -2,6 +2,7 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { embed, embedGroups } from '../../src/kernels/embed.ts'
 import type { Coding, Format } from '../../src/kernels/matrix.ts'
+import { noToken } from '../../src/model/rows.ts'
 import { embed as twin } from '../reference.ts'
 import { Bench, expectWanted, numbers, untouched } from './run.ts'
 
@@ -63,6 +64,31 @@ it("f16 weights as the GPU's own f16", async ({ skip }) => {
   if (!bench.gpu.info.f16) skip()
   await check('f16', { vocabulary: 37, width: 41, f16: true })
   await check('f16', { vocabulary: 37, width: 70, cuts: [8], f16: true })
+})
+
+it('a row that is embedded already is left alone, wherever the table ends', async () => {
+  for (const vocabulary of [24, 21]) {
+    const { matrix } = bench.matrix('q8', numbers(1).array(vocabulary * 32), vocabulary, 32, [8])
+    const rows = bench.rows(shape)
+    rows.write(
+      [noToken, vocabulary - 1, noToken, vocabulary].map((token, position) => ({ token, position, slot: 0 })),
+      [],
+    )
+    const y = bench.poisoned('y', shape.rows * 32)
+    for (const part of matrix.parts)
+      await bench.run(
+        embed(matrix, part, shape, false, true),
+        { weights: part.buffer, y, rows: rows.buffer },
+        embedGroups(matrix, shape.rows),
+      )
+    const words = await bench.words(y)
+    expect([0, 1, 2, 3].map((row) => words.subarray(row * 32, row * 32 + 32).every((word) => word === 0x7fc07e5a))).toEqual([
+      true,
+      false,
+      true,
+      true,
+    ])
+  }
 })
 
 it('each part leaves the rows of the others alone', async () => {

@@ -51,7 +51,7 @@ async function check(asked: Asked[], vocabulary: number, steps: number): Promise
   const rows = bench.rows(shape)
   // Rows of the table stand in another order than the asked ones; the first belongs to nobody who asks.
   const rowOf = (index: number) => (index * 3 + 1) % 7
-  const table = Array.from({ length: 7 }, (_, row) => ({ token: 900 + row, position: 10 * row, slot: 6 }))
+  const table = Array.from({ length: 7 }, (_, row) => ({ token: 900 + row, position: 10 * row, slot: 6, turn: 8 * row }))
   asked.forEach((one, index) => {
     table[rowOf(index)]!.slot = one.slot
     rows.writeSlot(one.slot, one.settings, one.draw)
@@ -89,6 +89,7 @@ async function check(asked: Asked[], vocabulary: number, steps: number): Promise
       wanted[ring] = token
       wanted[layout.table + rowOf(index) * 4] = token
       wanted[layout.table + rowOf(index) * 4 + 1]!++
+      wanted[layout.table + rowOf(index) * 4 + 3]!++
       wanted[layout.slots + one.slot * layout.stride + 5] = draw + 1
     })
     expect(Array.from(after), `step ${step}`).toEqual(Array.from(wanted))

@@ -77,6 +77,80 @@ describe('what is read', () => {
   })
 })
 
+describe('a model that sees', () => {
+  const vision = (path: string) => JSON.parse(readFileSync(new URL(`../fixtures/vision/${path}`, import.meta.url), 'utf8'))
+  const json = vision('glm4v/config.json')
+
+  it('every field of its text model', () => {
+    expect(parseConfig(json)).toEqual({
+      family: 'glm4v',
+      postNorms: true,
+      hidden: 64,
+      layers: 2,
+      heads: 2,
+      kvHeads: 1,
+      headDim: 32,
+      rotary: 16,
+      ffn: 80,
+      vocabulary: 314,
+      eps: 1e-5,
+      theta: 10000,
+      sections: [2, 3, 3],
+      qkvBias: true,
+      tied: false,
+      context: 512,
+      stopIds: [290, 297, 299],
+    } satisfies Config)
+    expect(parseConfig(vision('glm4v/config.old-style.json'))).toEqual(parseConfig(json))
+    expect(parseConfig(json.text_config)).toEqual({ ...parseConfig(json), family: 'glm4v_text' })
+  })
+
+  it('GLM-4.6V and GLM-OCR, whose heads are wider than the stream and whose projections have no biases', () => {
+    expect(parseConfig(vision('glm46v/config.json'))).toMatchObject({ family: 'glm46v', headDim: 16, sections: [1, 1, 2], qkvBias: true })
+    const ocr = { family: 'glm_ocr', hidden: 48, heads: 2, headDim: 32, rotary: 32, layers: 2, sections: [4, 6, 6], qkvBias: false }
+    expect(parseConfig(vision('glm_ocr/config.json'))).toMatchObject(ocr)
+  })
+
+  it('what the outer config says holds for all', () => {
+    const { eos_token_id, ...text_config } = json.text_config
+    expect(parseConfig({ ...json, tie_word_embeddings: true }).tied).toBe(true)
+    const { tie_word_embeddings, ...silent } = json
+    expect(parseConfig({ ...silent, text_config: { ...text_config, tie_word_embeddings: true } }).tied).toBe(true)
+    expect(parseConfig({ ...json, eos_token_id: 7, text_config }).stopIds).toEqual([7])
+  })
+
+  const text = json.text_config
+  const rope = text.rope_parameters
+  it.each<[string, object]>([
+    ['model_type', { text_config: { ...text, model_type: 'glm_ocr_text' } }],
+    ['model_type', { text_config: { ...text, model_type: 'glm4v_moe_text' } }],
+    ['model_type', { text_config: { ...text, model_type: 5 } }],
+    ['quantization_config', { quantization_config: { quant_method: 'awq' } }],
+    ['quantization_config', { quantization_config: {}, text_config: { ...text, quantization_config: null } }],
+    ['num_attention_heads', { text_config: null }],
+    ['head_dim', { text_config: { ...text, hidden_size: 65 } }],
+    ...[[2, 3], [2, 3, 4], [8, 0, 0, 0], [2.5, 2.5, 3], [-1, 5, 4], '2,3,3', 8, {}, [[8], 0, 0]].map((mrope_section): [string, object] => [
+      'mrope_section',
+      { text_config: { ...text, rope_parameters: { ...rope, mrope_section } } },
+    ]),
+  ])('refuses another %s', (field, change) => {
+    const fault = faultOf({ ...json, ...change })
+    expect(fault.code).toBe(field === 'model_type' ? 'family_unknown' : 'config_unsupported')
+    expect(fault.message).toContain(field)
+  })
+
+  it('fuzzed, it ends in a GlmError or a sound config', () => {
+    const value = fc.oneof(fc.constantFrom<unknown>(0, -1, 2, 4, 1e300, null, true, [], {}, [1, 1, 2], 'glm4v_text'), fc.jsonValue())
+    const fields = (of: object) => fc.dictionary(fc.constantFrom(...Object.keys(of)), value, { maxKeys: 3 })
+    fc.assert(
+      fc.property(fields(json), fields(text), fields(rope), (outer, inner, deep) =>
+        expectSound({ ...json, text_config: { ...text, rope_parameters: { ...rope, ...deep }, ...inner }, ...outer }),
+      ),
+      { numRuns: 1000 },
+    )
+  })
+})
+
 describe('what is refused, by its name', () => {
   it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'llama', '', 5, null, undefined, ['glm'], { toString: 'glm' }])(
     'model_type %j',
