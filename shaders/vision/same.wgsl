@@ -1,0 +1,2 @@
+// No activation.
+fn activated(value: f32) -> f32 { return value; }
