@@ -26,8 +26,10 @@ import { GlmError, throwIfAborted } from '../errors.ts'
 import { type Bytes, openBytes } from './container_bytes.ts'
 import { ofFile, unreadable } from './container_error.ts'
 import { assemble } from './container_media.ts'
+import { pause } from './container_pause.ts'
 import { probe } from './container_probe.ts'
 import type { Media, MediaInput, MediaOptions } from './open.ts'
+import { opusSamples } from './sound_opus.ts'
 import type { Rate } from './ticks.ts'
 
 /** Packets of a track in order of presentation, in the container's clock. */
@@ -52,6 +54,8 @@ export interface AudioSource extends Packets {
   sampleRate: number
   channels: number
   config: AudioDecoderConfig
+  /** Samples at 48 kHz, as Opus packets say themselves, where the container has only times that somebody stamped. [packets] */
+  sizes?: Int32Array
   /** The encoded packets of [first, end). */
   chunks(first: number, end: number): AsyncGenerator<{ data: Uint8Array; chunk: () => EncodedAudioChunk }, void>
 }
@@ -69,6 +73,8 @@ const FORMATS = [MP4, QTFF, MATROSKA, WEBM, OGG, WAVE, MP3, FLAC, ADTS, MPEG_TS]
 const NAMES: Record<string, string> = { 'QuickTime File Format': 'MOV', WAVE: 'WAV', Ogg: 'OGG', 'MPEG Transport Stream': 'MPEG-TS' }
 /** A day of frames and packets; nothing that a page can hold has more. */
 const MAX_PACKETS = 2 ** 23
+/** Packets listed before others have a turn: about 20 ms. */
+const AT_ONCE = 2000
 
 // What it has to say of a damaged file, our errors say.
 Logging.level = LogLevel.Silent
@@ -171,7 +177,8 @@ async function videoSource(track: InputVideoTrack, limit: number, warnings: stri
 }
 
 async function audioSource(track: InputAudioTrack, limit: number, warnings: string[], signal: AbortSignal) {
-  const packets = await packetsOf(track, limit, signal)
+  const stamped = await isStamped(track)
+  const packets = await packetsOf(track, limit, signal, stamped ? opusSamples : undefined)
   const config = await track.getDecoderConfig()
   if (!config || packets.length === 0) {
     warnings.push('The audio track has no packets and is left out.')
@@ -185,6 +192,7 @@ async function audioSource(track: InputAudioTrack, limit: number, warnings: stri
     channels: await track.getNumberOfChannels(),
     ...(await clocked(track, packets)),
     config,
+    ...(stamped ? { sizes: Int32Array.from(packets, ({ samples }) => samples) } : {}),
     chunks: (first: number, end: number) => chunks(sink, packets[first]!.timestamp, end - first),
   }
 }
@@ -193,16 +201,31 @@ interface Packet {
   timestamp: number
   duration: number
   key: boolean
+  /** 0 where nobody asked for them. */
+  samples: number
 }
 
-/** All packets, looked at without their data, in order of presentation. */
-async function packetsOf(track: InputTrack, limit: number, signal: AbortSignal): Promise<Packet[]> {
+/** Opus in Matroska, whose blocks are read whole with their times in any case. */
+async function isStamped(track: InputAudioTrack): Promise<boolean> {
+  const { name } = await track.input.getFormat()
+  return (name === 'Matroska' || name === 'WebM') && (await track.getCodec()) === 'opus'
+}
+
+/** All packets in order of presentation, looked at without their data where their samples are not asked for. */
+async function packetsOf(
+  track: InputTrack,
+  limit: number,
+  signal: AbortSignal,
+  samplesOf?: (data: Uint8Array) => number,
+): Promise<Packet[]> {
   const out: Packet[] = []
-  for await (const { timestamp, duration, type } of new EncodedPacketSink(track).packets(undefined, undefined, { metadataOnly: true })) {
+  const packets = new EncodedPacketSink(track).packets(undefined, undefined, { metadataOnly: !samplesOf })
+  for await (const { timestamp, duration, type, data } of packets) {
     throwIfAborted(signal)
+    if (out.length % AT_ONCE === AT_ONCE - 1) await pause()
     if (out.length >= limit || !Number.isFinite(timestamp))
       throw new GlmError('file_invalid', 'The file lists more packets than it can hold.')
-    out.push({ timestamp, duration, key: type === 'key' })
+    out.push({ timestamp, duration, key: type === 'key', samples: samplesOf ? samplesOf(data) : 0 })
   }
   return out.sort((a, b) => a.timestamp - b.timestamp)
 }

@@ -9,6 +9,7 @@ import type { Probe } from './container_probe.ts'
 import type { Media, MediaAudio, MediaOptions, MediaTimelineOptions, MediaVideo } from './open.ts'
 import { type SoundClock, soundClock } from './sound_clock.ts'
 import { decodeSound, type Sound } from './sound_decode.ts'
+import { OPUS_RATE } from './sound_opus.ts'
 import { at, fromSeconds, grid, type Rate, type Ticks, toSeconds } from './ticks.ts'
 import { Timeline } from './timeline.ts'
 import type { Cue } from './tracks.ts'
@@ -28,7 +29,6 @@ interface Seen {
   shift: number
 }
 
-const OPUS_RATE = 48000
 /** Samples that libopus looks ahead. Chromium's MediaRecorder writes that there are none to drop, so its sound comes that much late. */
 const LOOKAHEAD = 312
 
@@ -86,7 +86,9 @@ function see(source: VideoSource, pushed: number): Seen {
 function hear(source: AudioSource, delay: Ticks): Heard {
   const { codec, sampleRate, channels, native, timebase } = source
   const times = toTicks(native, timebase).map((ticks) => ticks - delay)
-  const clock = soundClock({ codec, rate: sampleRate, times, durations: toTicks(source.durations, timebase) })
+  const sizes = source.sizes?.map((samples) => Math.round((samples * sampleRate) / OPUS_RATE))
+  const durations = toTicks(source.durations, timebase)
+  const clock = soundClock({ codec, rate: sampleRate, times, durations, ...(sizes ? { sizes } : {}) })
   const runs = clock.runs.map(({ startTicks, count }) => [startTicks, startTicks + at(grid(sampleRate), count)] as const)
   const gaps = runs.slice(1).map(([start], k) => ({ start: toSeconds(runs[k]![1]), end: toSeconds(start) }))
   const track: MediaAudio = {

@@ -36,10 +36,11 @@ export function lineUp(sound: Sound): Line {
   return { samples, start, stretches: touching(placed) }
 }
 
-/** Mono stretches at 16 kHz with their starts. */
+/** Mono stretches at 16 kHz with their starts. Whatever a file decodes to is taken: in order of time, an overlap is heard of the later one. */
 function runsOf(sound: Sound): { start: Ticks; samples: Float32Array }[] {
   const input = sound instanceof Float32Array ? { samples: sound, sampleRate: SAMPLE_RATE } : sound
-  const { times, channels } = readSegments('', input, new Ledger(true))
+  const { times, channels, count } = readSegments('', input, new Ledger(false))
+  if (count === 0) throw fault('E_EMPTY', '', 'The sound has no samples; check the range that it was decoded from.')
   if (channels.length === 0) throw fault('E_RANGE', '', 'The sound has no samples: give them, not only their count.')
   const whole = mono(channels)
   checkSamples(whole)

@@ -52,7 +52,7 @@ export interface MediaAudio extends MediaTrack {
   channels: number
   /** Gaps between packets, in seconds of the file. */
   gaps: { start: Seconds; end: Seconds }[]
-  /** Sound whose samples start in [from, to) seconds of the file, default all; a segment ends where packets leap by more than 5 ms. */
+  /** Sound whose samples start in [from, to) seconds of the file, default all; a segment ends where packets leap by more than 5 ms (20 ms on the clock of a recorder that jitters). */
   decode(options?: Stoppable & { from?: Seconds; to?: Seconds }): Promise<Segment[]>
 }
 

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { pair, soundClock } from '../../src/media/sound_clock.ts'
+import { opusSamples } from '../../src/media/sound_opus.ts'
 import { pcm } from '../../src/media/sound_pcm.ts'
 import { fromIndex, fromSeconds } from '../../src/media/ticks.ts'
 
@@ -52,6 +53,71 @@ describe('clock', () => {
       }),
       { numRuns: 1000 },
     )
+  })
+})
+
+describe('a clock that a recorder stamped', () => {
+  const opus = (times: Float64Array, samples = 2880) =>
+    soundClock({
+      codec: 'opus',
+      rate: 48000,
+      times,
+      durations: ms(Array(times.length).fill(0)),
+      sizes: new Int32Array(times.length).fill(samples),
+    })
+  /** Late by 0 to `most` ms, the same in every run. */
+  const jitter = (count: number, most: number) =>
+    Array.from({ length: count }, (_, k) => ((k * 7919 + (k >> 2) * 104729) % 1000) * (most / 1000))
+  const late = (values: number[], step = 60) => ms(values.map((value, k) => k * step + value))
+
+  test('packets that jitter are one run, at the median of what the first say', () => {
+    const seen = [27.5, 87.5, 156.5, 208.5, 267.5, 336.5]
+    const { runs, starts, counts } = opus(ms(seen))
+    expect(runs).toEqual([{ startTicks: fromSeconds(0.0275), count: 6 * 2880 }])
+    expect(Array.from(counts)).toEqual(Array(6).fill(2880))
+    expect(starts[5]).toBe(fromSeconds(0.3275))
+    expect(opus(late(jitter(20_000, 19))).runs.map(({ count }) => count)).toEqual([20_000 * 2880])
+  })
+
+  test('a clock that nowhere goes back is taken at its word: 5 ms are a gap', () => {
+    const shifted = late(Array.from({ length: 100 }, (_, k) => (k < 50 ? 0 : 8)))
+    expect(opus(shifted).runs).toEqual([
+      { startTicks: 0, count: 50 * 2880 },
+      { startTicks: shifted[50], count: 50 * 2880 },
+    ])
+  })
+
+  test('a gap among jitter stays a gap; few packets that come late, however late, are none', () => {
+    const noise = jitter(400, 12)
+    const { runs } = opus(late(noise.map((value, k) => value + (k < 200 ? 0 : 40))))
+    expect(runs.map(({ count }) => count)).toEqual([200 * 2880, 200 * 2880])
+    expect(Math.abs(runs[1]!.startTicks - runs[0]!.startTicks - fromSeconds(12.04))).toBeLessThan(fromSeconds(0.006))
+    expect(opus(late(noise.map((value, k) => value + (k >= 200 && k < 207 ? 90 : 0)))).runs.length).toBe(1)
+  })
+
+  test('what drifts is followed: no packet is long more than 20 ms and its jitter away', () => {
+    const times = late(jitter(60_000, 9).map((value, k) => value + k * 60 * 1e-4))
+    const { starts, runs } = opus(times)
+    expect(runs.length).toBeGreaterThan(10)
+    expect(runs.length).toBeLessThan(30)
+    expect(starts.every((start, k) => Math.abs(start - times[k]!) < fromSeconds(0.035))).toBe(true)
+  })
+
+  test('without lengths of their own packets are taken at their word', () => {
+    const times = ms([27.5, 87.5, 156.5, 208.5, 267.5, 336.5])
+    expect(soundClock({ codec: 'opus', rate: 48000, times, durations: ms(Array(6).fill(60)) }).runs.length).toBe(3)
+    const sized = soundClock({ codec: 'aac', rate: 48000, times: late(jitter(50, 15), 1024 / 48), durations: ms(Array(50).fill(21)) })
+    expect(sized.runs.length).toBeGreaterThan(5)
+  })
+
+  test('lengths of packets: RFC 6716', () => {
+    const toc = (config: number, code: number, ...rest: number[]) => opusSamples(Uint8Array.of((config << 3) | code, ...rest))
+    expect([0, 1, 2, 3, 11, 12, 13, 15, 16, 17, 18, 19, 31].map((config) => toc(config, 0))).toEqual([
+      480, 960, 1920, 2880, 2880, 480, 960, 960, 120, 240, 480, 960, 960,
+    ])
+    expect([toc(19, 1), toc(19, 2), toc(19, 3, 0xc3), toc(19, 3, 7), toc(19, 3), opusSamples(new Uint8Array())]).toEqual([
+      1920, 1920, 2880, 0, 0, 0,
+    ])
   })
 })
 

@@ -264,6 +264,15 @@ describe('gaps and clocks', () => {
     expect(joined.mask.every((bit) => bit === 1)).toBe(true)
   })
 
+  test('what a file decodes to is taken: of an overlap the later segment is heard', async () => {
+    const segments = [
+      { start: 0, samples: one.subarray(0, 8008) },
+      { start: 0.5, samples: one.subarray(8000) },
+    ]
+    expect(await mel.values({ sampleRate: 16000, segments })).toEqual(await mel.values(one))
+    expect(await mel.values({ sampleRate: 16000, segments: segments.slice().reverse() })).toEqual(await mel.values(one))
+  })
+
   test('channels and other rates become mono at 16 kHz', async () => {
     const at = (rate: number) => Float32Array.from({ length: rate }, (_, i) => 0.5 * Math.sin((2 * Math.PI * 440 * i) / rate))
     const plain = await mel.values(at(16000), { normalize: 'whisper' })
@@ -281,6 +290,7 @@ describe('bad input', () => {
   const sound = new Float32Array(16000)
   const cases: [name: string, sound: Sound, options: object, code: string][] = [
     ['no sound', new Float32Array(0), {}, 'E_EMPTY'],
+    ['no segments', { segments: [], sampleRate: 48000 }, {}, 'E_EMPTY'],
     ['a sample that is none', Float32Array.of(0, Number.NaN), {}, 'E_BAD_VALUE'],
     ['other mels', sound, { mels: 64 }, 'E_RANGE'],
     ['another mode', sound, { normalize: 'zscore' }, 'E_RANGE'],

@@ -75,6 +75,40 @@ test('a plan of an MP4 reads its index alone; WebM has none of every packet, and
   expect(share[2]).toBeLessThan(1.2)
 })
 
+test('a long list of packets lets others in between', async () => {
+  const [short, long] = [await silence(100), await silence(20_000)]
+  await turnsDuring(() => openMedia(short))
+  const [few, many] = [await turnsDuring(() => openMedia(short)), await turnsDuring(() => openMedia(long))]
+  expect(many - few).toBeGreaterThanOrEqual(9)
+})
+
+/** Packets of 20 ms that nobody decodes. */
+async function silence(packets: number): Promise<Uint8Array> {
+  const output = new Output({ format: new Mp4OutputFormat(), target: new BufferTarget() })
+  const audio = new EncodedAudioPacketSource('opus')
+  output.addAudioTrack(audio)
+  await output.start()
+  const decoderConfig = { codec: 'opus', sampleRate: 48000, numberOfChannels: 1 }
+  for (let k = 0; k < packets; k++) await audio.add(new EncodedPacket(new Uint8Array(3).fill(8), 'key', k / 50, 0.02), { decoderConfig })
+  await output.finalize()
+  return new Uint8Array((output.target as BufferTarget).buffer!)
+}
+
+/** Tasks of others that ran meanwhile: one message sends the next. */
+async function turnsDuring(work: () => Promise<{ close(): void }>): Promise<number> {
+  const { port1, port2 } = new MessageChannel()
+  let turns = 0
+  port1.onmessage = () => {
+    turns++
+    port2.postMessage(0)
+  }
+  port2.postMessage(0)
+  const media = await work()
+  port1.close()
+  media.close()
+  return turns
+}
+
 test('a server without ranges gives the whole file once', async () => {
   const file = await bytesOf('h264-aac.mp4')
   const { log, fetch } = served(file, false)
