@@ -27,6 +27,9 @@ const entries = [
   { name: 'media', source: 'src/media/index.ts', target: 'page' },
   { name: 'containers', source: 'src/media/container.ts', target: 'page' },
   { name: 'prepare', source: 'src/media/prepare.ts', target: 'page' },
+  { name: 'shown', source: 'src/media/shown.ts', target: 'page' },
+  // The worker fetches it by its address, so nothing stands beside it: it has what it imports.
+  { name: 'vision', source: 'src/vision.ts', target: 'page', whole: true },
   // Node's decoders: package.json names them, so that no browser's bundler takes them along.
   { name: 'pictures', source: 'src/media/picture_node.ts', target: 'page', as: '#pictures' },
   { name: 'cli', source: 'src/cli.ts', target: 'node' },
@@ -63,7 +66,7 @@ export function isStale(root = repository) {
   return [...sources, ...pocket, ...single].some((file) => existsSync(file) && statSync(file).mtimeMs > built)
 }
 
-async function bundle(root, { name, source, target }) {
+async function bundle(root, { name, source, target, whole }) {
   const { build } = await import('vite')
   const forNode = target === 'node'
   await build({
@@ -72,7 +75,7 @@ async function bundle(root, { name, source, target }) {
     logLevel: 'warn',
     publicDir: false,
     base: './',
-    plugins: [stripShaders(root), ...(forNode ? [] : [apart(root, source), keepUrls(join(root, 'src'))])],
+    plugins: [stripShaders(root), ...(forNode ? [] : [...(whole ? [] : [apart(root, source)]), keepUrls(join(root, 'src'))])],
     ssr: forNode ? { noExternal: true, external: ['webgpu'] } : undefined,
     build: {
       ssr: forNode ? source : undefined,

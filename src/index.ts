@@ -5,6 +5,7 @@ export { gpuInfo, loadGlm, planModel } from './api/load.ts'
 export type { ModelChoice, ModelPlan, PlannedFormat, PlannedTensor, PlanOptions } from './api/plan.ts'
 export type {
   AdapterInfo,
+  AudioPart,
   BenchOptions,
   BenchPhase,
   BenchResult,
@@ -16,19 +17,25 @@ export type {
   ChatRequest,
   ChatStream,
   ChoiceLogprobs,
+  ContentPart,
   FinishReason,
   Glm,
+  ImagePart,
+  ImageUrlPart,
   LoadOptions,
   ModelInfo,
   Progress,
   RequestOptions,
+  SeenReport,
   TextPart,
+  TimelinePart,
   Timings,
   TokenLogprob,
   Tool,
   ToolCall,
   TopLogprob,
   Usage,
+  VideoPart,
   WeightsFormat,
 } from './api/types.ts'
 export { errorCodes, GlmError, type GlmErrorCode } from './errors.ts'

@@ -11,6 +11,8 @@ let engine: Engine | undefined
 /** Where the page found tools.js: bundlers see its address there, and leave this import alone. */
 let tools = ''
 const fetchTools = (): Promise<typeof import('./tools.ts')> => import(/* @vite-ignore */ /* webpackIgnore: true */ tools)
+const fetchVision = (address: string) => (): Promise<typeof import('./vision.ts')> =>
+  import(/* @vite-ignore */ /* webpackIgnore: true */ address)
 const fetchFormats = (address: string) => (): Promise<typeof import('./formats.ts')> =>
   import(/* @vite-ignore */ /* webpackIgnore: true */ address)
 
@@ -53,11 +55,11 @@ serve({
 })
 
 async function load(options: WireLoad, events: LoadEvents, signal: AbortSignal): Promise<Engine> {
-  const { weights, model, formats: address, ...rest } = options
+  const { weights, model, formats: address, vision, ...rest } = options
   const formats = fetchFormats(address)
   const { id, licence, notice } = model
   const about = { ...(id ? { id } : {}), ...(licence ? { licence } : {}), ...(notice ? { notice } : {}) }
-  const common = { ...rest, ...about, gpu: navigator.gpu, tuning: fetchTools, signal }
+  const common = { ...rest, ...about, gpu: navigator.gpu, tuning: fetchTools, vision: fetchVision(vision), signal }
   if (model.embedded && weights !== 'auto') {
     const { name, files } = model.embedded
     const onProgress = (progress: Omit<Progress, 'cached'>) => events.onProgress({ ...progress, cached: 0 })

@@ -10,10 +10,11 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const rooms: Record<string, string[]> = {
   index: ['api', 'media', 'model', 'weights'],
   api: ['media', 'model', 'weights'],
-  worker: ['tools', 'formats', 'engine', 'text', 'media', 'model', 'weights', 'kernels', 'gpu'],
+  worker: ['tools', 'formats', 'vision', 'engine', 'text', 'media', 'model', 'weights', 'kernels', 'gpu'],
   tools: ['engine', 'kernels', 'gpu'],
   formats: ['engine', 'weights', 'kernels'],
-  cli: ['tools', 'formats', 'engine', 'text', 'media', 'model', 'weights', 'kernels', 'gpu'],
+  vision: ['engine'],
+  cli: ['tools', 'formats', 'vision', 'engine', 'text', 'media', 'model', 'weights', 'kernels', 'gpu'],
   engine: ['text', 'media', 'model', 'weights', 'kernels', 'gpu'],
   text: [],
   media: ['kernels', 'gpu'],

@@ -2,20 +2,11 @@
 // (calls answer with an envelope), an AbortSignal reaches the worker (as a message on the call's port), and a dead worker rejects what waits.
 import * as comlink from 'comlink'
 import type { Part } from '../engine/parts.ts'
+import type { ShownRequest } from '../engine/request.ts'
 import { asGlmError, GlmError } from '../errors.ts'
 import type { FileEntry } from '../weights/files.ts'
 import type { ModelPlan, PlanOptions } from './plan.ts'
-import type {
-  AdapterInfo,
-  BenchOptions,
-  BenchPhase,
-  BenchResult,
-  ChatRequest,
-  LoadOptions,
-  ModelInfo,
-  Progress,
-  WireError,
-} from './types.ts'
+import type { AdapterInfo, BenchOptions, BenchPhase, BenchResult, LoadOptions, ModelInfo, Progress, WireError } from './types.ts'
 
 /** Where the worker reads a model from. Addresses are absolute: a worker has a base of its own. */
 export interface WireModel {
@@ -34,12 +25,13 @@ export interface WireModel {
 
 export type WireLoad = Pick<
   LoadOptions,
-  'weights' | 'context' | 'kv' | 'exact' | 'headers' | 'hub' | 'memory' | 'powerPreference' | 'cache' | 'verify'
+  'weights' | 'visionWeights' | 'context' | 'kv' | 'exact' | 'headers' | 'hub' | 'memory' | 'powerPreference' | 'cache' | 'verify'
 > & {
   model: WireModel
-  /** Addresses of tools.js and formats.js. */
+  /** Addresses of tools.js, formats.js and vision.js. */
   tools: string
   formats: string
+  vision: string
 }
 
 export type WirePlan = PlanOptions & Pick<WireLoad, 'model' | 'formats' | 'headers' | 'hub' | 'powerPreference'>
@@ -56,7 +48,7 @@ export interface LoadEvents {
 /** What the worker serves. A port carries what flows beside the call: progress or parts one way, `abort` the other. */
 export interface WorkerSide {
   load(options: WireLoad, events: LoadEvents, signal: AbortSignal): Promise<ModelInfo>
-  chat(request: ChatRequest, onPart: (part: Part) => void, signal: AbortSignal): Promise<void>
+  chat(request: ShownRequest, onPart: (part: Part) => void, signal: AbortSignal): Promise<void>
   bench(options: WireBench, onPhase: (phase: BenchPhase) => void, signal: AbortSignal): Promise<BenchResult>
   plan(options: WirePlan, signal: AbortSignal): Promise<ModelPlan>
   adapter(powerPreference?: GPUPowerPreference): Promise<AdapterInfo>
@@ -71,7 +63,7 @@ interface Envelope<T> {
 
 interface Wire {
   load(options: WireLoad, port: MessagePort): Promise<Envelope<ModelInfo>>
-  chat(request: ChatRequest, port: MessagePort): Promise<Envelope<void>>
+  chat(request: ShownRequest, port: MessagePort): Promise<Envelope<void>>
   bench(options: WireBench, port: MessagePort): Promise<Envelope<BenchResult>>
   plan(options: WirePlan, port: MessagePort): Promise<Envelope<ModelPlan>>
   adapter(powerPreference?: GPUPowerPreference): Promise<Envelope<AdapterInfo>>
@@ -179,10 +171,11 @@ export class Channel {
     )
   }
 
-  /** Starts an answer; parts come through `onPart`, its end and its failure too. */
-  chat(request: ChatRequest, onPart: (part: Part) => void, signal?: AbortSignal): void {
+  /** Starts an answer; parts come through `onPart`, its end and its failure too. Pixels go over, and are not copied. */
+  chat(request: ShownRequest, onPart: (part: Part) => void, signal?: AbortSignal): void {
+    const pixels = new Set(request.shown?.flatMap(({ frames }) => frames.map(({ data }) => data.buffer)))
     this.#call(
-      (port) => this.#wire.chat(request, comlink.transfer(port, [port])),
+      (port) => this.#wire.chat(comlink.transfer(request, [...pixels]), comlink.transfer(port, [port])),
       (part) => onPart(part as Part),
       signal,
     ).catch((error) => onPart({ type: 'error', error: toWire(error) }))

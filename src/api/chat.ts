@@ -1,13 +1,25 @@
 // OpenAI's chat completions on the page: parts of the worker become chunks here and nowhere else.
 import type { Part } from '../engine/parts.ts'
+import type { ShownRequest } from '../engine/request.ts'
 import { GlmError } from '../errors.ts'
 import { type Channel, fromWire } from './channel.ts'
-import type { ChatChunk, ChatCompletion, ChatRequest, ChatStream, ChoiceLogprobs, Glm, RequestOptions, TokenLogprob } from './types.ts'
+import type {
+  ChatChunk,
+  ChatCompletion,
+  ChatRequest,
+  ChatStream,
+  ChoiceLogprobs,
+  Glm,
+  ModelInfo,
+  RequestOptions,
+  SeenReport,
+  TokenLogprob,
+} from './types.ts'
 
 type Completions = Glm['chat']['completions']
 type Finish = Extract<Part, { type: 'finish' }>
 
-export function createCompletions(channel: Channel, id: string): Completions {
+export function createCompletions(channel: Channel, { id, sees }: ModelInfo): Completions {
   async function create(request: ChatRequest, options: RequestOptions = {}): Promise<ChatStream | ChatCompletion> {
     const head = {
       id: `chatcmpl-${crypto.randomUUID()}`,
@@ -15,13 +27,20 @@ export function createCompletions(channel: Channel, id: string): Completions {
       model: id,
       system_fingerprint: '',
     }
-    const parts = new Parts(channel, request, options.signal)
+    const { signal } = options
+    // What is shown is read in the page, which has the files and the decoders.
+    const wired = shows(request) ? await (await import('../media/shown.ts')).readShown(request, { sees, signal }) : request
+    const parts = new Parts(channel, wired, options)
     return request.stream
       ? stream(parts, head, request.stream_options?.include_usage === true)
       : collect(parts, head, request.logprobs === true)
   }
   return { create: create as Completions['create'] }
 }
+
+const shows = ({ messages }: ChatRequest) =>
+  Array.isArray(messages) &&
+  messages.some((message) => Array.isArray(message?.content) && message.content.some((part: { type?: string }) => part?.type !== 'text'))
 
 type Head = Pick<ChatChunk, 'id' | 'created' | 'model' | 'system_fingerprint'>
 
@@ -41,7 +60,7 @@ function stream(parts: Parts, head: Head, includeUsage: boolean): ChatStream {
     for await (const part of parts) {
       if (part.type === 'start') {
         head.system_fingerprint = part.fingerprint
-        yield chunk({ role: 'assistant', content: '' })
+        yield { ...chunk({ role: 'assistant', content: '' }), ...(part.seen && { seen: part.seen }) }
       }
       if (part.type === 'text-delta') yield chunk({ content: part.text }, null, part.logprobs && choiceLogprobs(part.logprobs))
       if (part.type === 'finish') {
@@ -59,9 +78,13 @@ const choiceLogprobs = (content: TokenLogprob[]): ChoiceLogprobs => ({ content, 
 async function collect(parts: Parts, head: Head, told: boolean): Promise<ChatCompletion> {
   let content = ''
   const logprobs: TokenLogprob[] = []
+  let seen: SeenReport[] | undefined
   let finish: Finish | undefined
   for await (const part of parts) {
-    if (part.type === 'start') head.system_fingerprint = part.fingerprint
+    if (part.type === 'start') {
+      head.system_fingerprint = part.fingerprint
+      seen = part.seen
+    }
     if (part.type === 'text-delta') {
       content += part.text
       logprobs.push(...(part.logprobs ?? []))
@@ -82,6 +105,7 @@ async function collect(parts: Parts, head: Head, told: boolean): Promise<ChatCom
     ],
     usage: finish.usage,
     timings: finish.timings,
+    ...(seen && { seen }),
   }
 }
 
@@ -89,11 +113,13 @@ async function collect(parts: Parts, head: Head, told: boolean): Promise<ChatCom
 class Parts implements AsyncIterable<Part> {
   readonly #queue: Part[] = []
   readonly #controller = new AbortController()
+  readonly #onSeeing: RequestOptions['onSeeing']
   #ended = false
   #failure: GlmError | undefined
   #wake = () => {}
 
-  constructor(channel: Channel, request: ChatRequest, signal?: AbortSignal) {
+  constructor(channel: Channel, request: ShownRequest, { signal, onSeeing }: RequestOptions) {
+    this.#onSeeing = onSeeing
     if (signal?.aborted) this.abort(signal.reason)
     else {
       signal?.addEventListener('abort', () => this.abort(signal.reason), { once: true })
@@ -128,6 +154,10 @@ class Parts implements AsyncIterable<Part> {
     if (this.#ended) return
     if (part.type === 'error') {
       this.#end(fromWire(part.error))
+      return
+    }
+    if (part.type === 'progress') {
+      this.#onSeeing?.({ loaded: part.loaded, total: part.total })
       return
     }
     this.#queue.push(part)

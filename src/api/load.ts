@@ -21,7 +21,7 @@ export async function loadGlm(model: string | LocalModel, options: LoadOptions =
   const source = resolve(model)
   const channel = new Channel(startWorker(options.createWorker))
   try {
-    const { weights, context, kv, exact, headers, hub, memory, powerPreference, cache, verify } = options
+    const { weights, visionWeights, context, kv, exact, headers, hub, memory, powerPreference, cache, verify } = options
     const events = {
       onProgress: (progress: Progress) => options.onProgress?.(progress),
       onWarning: (warning: GlmError) => options.onWarning?.(warning),
@@ -31,7 +31,9 @@ export async function loadGlm(model: string | LocalModel, options: LoadOptions =
         model: source,
         tools: new URL('./tools.js', import.meta.url).href,
         formats: formatsAddress(),
+        vision: new URL('./vision.js', import.meta.url).href,
         weights,
+        visionWeights,
         context,
         kv,
         exact,
@@ -47,7 +49,7 @@ export async function loadGlm(model: string | LocalModel, options: LoadOptions =
     )
     return {
       model: info,
-      chat: { completions: createCompletions(channel, info.id) },
+      chat: { completions: createCompletions(channel, info) },
       bench: (options = {}) => channel.bench(options),
       close: () => channel.close(),
     }

@@ -1,5 +1,8 @@
 // Request and response types of the public API. OpenAI's names and shapes where OpenAI has one; nothing else is in this file.
 import type { GlmError, GlmErrorCode } from '../errors.ts'
+import type { PictureInput } from '../media/picture.ts'
+import type { Sees, VideoPart } from '../media/shown.ts'
+import type { Timeline } from '../media/timeline.ts'
 import type { ModelChoice } from './plan.ts'
 
 export type WeightsFormat = 'file' | 'f32' | 'f16' | 'q8' | 'q4'
@@ -24,6 +27,8 @@ export interface LoadOptions {
    * else 8, else 4.
    */
   weights?: WeightsFormat | 'auto'
+  /** The same of what a model sees with, if it does. Default: `q8`, and f32 or f16 where the weights are. */
+  visionWeights?: Exclude<WeightsFormat, 'file'>
   /** Address of the hub that `owner/name` lies on, a mirror for one. Default: https://huggingface.co. */
   hub?: string
   /** Bytes of GPU memory that the weights may take: of several quantisations the best that fits is taken. Without: 4 bits. */
@@ -70,6 +75,8 @@ export interface ModelInfo {
   notice?: string
   /** Where several models lay in one place. */
   choice?: ModelChoice
+  /** What it can be shown; absent where that is nothing. */
+  sees?: Sees
   adapter: AdapterInfo
 }
 
@@ -90,6 +97,33 @@ export interface TextPart {
   text: string
 }
 
+export interface ImageUrlPart {
+  type: 'image_url'
+  /** A data: URL, or an address that the page may read. */
+  image_url: { url: string; detail?: 'auto' | 'low' | 'high' }
+}
+
+/** Ours: a picture as the page has it. */
+export interface ImagePart {
+  type: 'image'
+  image: PictureInput
+}
+
+/** Ours: the frames of a timeline's video track, as the model's rule takes them. */
+export interface TimelinePart {
+  type: 'timeline'
+  timeline: Timeline
+}
+
+/** Refused by models that hear nothing. */
+export interface AudioPart {
+  type: 'input_audio'
+  input_audio: { data: string; format: 'wav' | 'mp3' }
+}
+
+export type { VideoPart }
+export type ContentPart = TextPart | ImageUrlPart | ImagePart | VideoPart | TimelinePart | AudioPart
+
 export interface ToolCall {
   id: string
   type: 'function'
@@ -98,7 +132,7 @@ export interface ToolCall {
 
 export type ChatMessage =
   | { role: 'system' | 'developer'; content: string | TextPart[]; name?: string }
-  | { role: 'user'; content: string | TextPart[]; name?: string }
+  | { role: 'user'; content: string | ContentPart[]; name?: string }
   | { role: 'assistant'; content?: string | TextPart[] | null; reasoning_content?: string; tool_calls?: ToolCall[]; name?: string }
   | { role: 'tool'; content: string | TextPart[]; tool_call_id: string }
 
@@ -136,6 +170,8 @@ export interface ChatRequest {
   seed?: number | null
   stop?: string | string[] | null
   tools?: Tool[]
+  /** Ours: tokens that a picture (default 640) and a step of a video, two frames (default 100), may take; they are made smaller until they do. */
+  budget?: { picture?: number | null; step?: number | null } | null
   /** Ours: extra variables for the chat template, such as `{ enable_thinking: false }`. */
   template?: Record<string, unknown>
 }
@@ -146,7 +182,21 @@ export interface Usage {
   prompt_tokens: number
   completion_tokens: number
   total_tokens: number
-  prompt_tokens_details?: { cached_tokens: number }
+  /** Of pictures and videos only where some were shown. */
+  prompt_tokens_details?: { cached_tokens: number; image_tokens?: number; video_tokens?: number }
+}
+
+/** Ours: a picture or a video as the model was shown it. */
+export interface SeenReport {
+  type: 'picture' | 'video'
+  /** Pixels that it was made to have. */
+  width: number
+  height: number
+  tokens: number
+  /** It was known from an earlier turn. */
+  cached: boolean
+  /** Of a video: when each step was, in seconds, what the model reads beside it, and its tokens. */
+  steps?: { time: number; label: string; tokens: number }[]
 }
 
 /** Ours, beside `usage`: milliseconds, measured in the worker. */
@@ -189,6 +239,8 @@ export interface ChatCompletion {
   ]
   usage: Usage
   timings: Timings
+  /** Where something was shown. */
+  seen?: SeenReport[]
 }
 
 export interface ChatChunk {
@@ -205,6 +257,8 @@ export interface ChatChunk {
   }[]
   usage?: Usage | null
   timings?: Timings
+  /** On the first chunk, where something was shown. */
+  seen?: SeenReport[]
 }
 
 /** An answer as it grows. Leaving the loop early, or `abort()`, ends the generation on the GPU. */
@@ -214,6 +268,8 @@ export interface ChatStream extends AsyncIterable<ChatChunk> {
 
 export interface RequestOptions {
   signal?: AbortSignal
+  /** Told while the model looks at pictures and videos that it has not seen before; of all their patches. */
+  onSeeing?: (progress: { loaded: number; total: number }) => void
 }
 
 /** What to measure. Prompts are random ids; decoding is greedy and no token ends it. */

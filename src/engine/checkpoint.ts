@@ -18,6 +18,8 @@ import type { Checkpoint } from '../weights/tensor.ts'
 
 export interface WeightFiles {
   config: Config
+  /** config.json of a model that has a tower to see with. */
+  sees?: Record<string, unknown>
   generation: GenerationConfig
   checkpoint: Checkpoint
 }
@@ -63,10 +65,12 @@ export async function readModel(source: Source, { formats = noFormats, signal }:
   const files = isForeign(json)
     ? await (await formats()).readForeign(source, json, signal)
     : { config: parseConfig(json), checkpoint: plainNames(await openCheckpoint(source, signal)) }
-  return { ...files, ...(await readAround(source, signal)) }
+  return { ...files, ...(hasTower(json) && { sees: json }), ...(await readAround(source, signal)) }
 }
 
 const noFormats = () => Promise.reject(new GlmError('internal', 'This file needs the formats of the package, and they were not given.'))
+
+const hasTower = (json: unknown): json is Record<string, unknown> => (json as { vision_config?: unknown }).vision_config != null
 
 const isForeign = (json: unknown): json is Record<string, unknown> => {
   const fields = (json ?? {}) as Record<string, unknown>

@@ -1,6 +1,6 @@
 // A loaded model on one device: chats, scores, and frees what it holds.
 import type { ModelChoice } from '../api/plan.ts'
-import type { AdapterInfo, ChatRequest, FinishReason, KvFormat, ModelInfo, Progress, TokenLogprob, WeightsFormat } from '../api/types.ts'
+import type { FinishReason, KvFormat, ModelInfo, Progress, TokenLogprob, Usage, WeightsFormat } from '../api/types.ts'
 import { asGlmError, GlmError, throwIfAborted } from '../errors.ts'
 import { Buffers, guardMemory } from '../gpu/buffers.ts'
 import { type Gpu, type GpuOptions, openGpu } from '../gpu/device.ts'
@@ -10,17 +10,20 @@ import { addFiles } from '../kernels/files.ts'
 import { pageSize } from '../kernels/rows.ts'
 import type { Choices } from '../model/choices.ts'
 import { Decoder, isOrdered, type Weights } from '../model/decoder.ts'
-import { defaultContext, pageBytes, parametersOf, ring, roundingFrom, rowsShape } from '../model/sizes.ts'
+import type { Seen } from '../model/seen.ts'
+import { pageBytes, parametersOf, ring, roundingFrom, rowsShape } from '../model/sizes.ts'
 import type { Source } from '../weights/source.ts'
+import { type Assembly, contextOf, fingerprintOf, kvFormatFor, openSight } from './assembly.ts'
 import { checkWeights, type Formats, type ModelFiles, planWeights, readModel } from './checkpoint.ts'
 import { shownLogprobs } from './logprobs.ts'
 import { createOutput } from './output.ts'
 import { aims, Pacer } from './pacer.ts'
 import { Pages } from './pages.ts'
 import type { Part } from './parts.ts'
-import { checkRequest, type GenerationRequest, maxTokensOf, samplingOf, stopStringsOf } from './request.ts'
+import { checkRequest, type GenerationRequest, maxTokensOf, type ShownRequest, samplingOf, stopStringsOf } from './request.ts'
 import { Runner } from './runner.ts'
 import { Scheduler } from './scheduler.ts'
+import type { openSeeing, Prompt, Seeing } from './seeing.ts'
 import { type TunedTools, type TuneRequest, Variants } from './variants.ts'
 
 export interface EngineOptions extends GpuOptions {
@@ -28,6 +31,10 @@ export interface EngineOptions extends GpuOptions {
   source: Source
   /** What reads everything but a plain safetensors folder. */
   formats?: (() => Promise<Formats>) | undefined
+  /** What gives models their sight (src/vision.ts). Absent: those that have a tower read text. */
+  vision?: (() => Promise<{ openSeeing: typeof openSeeing }>) | undefined
+  /** How the tower stands on the GPU. Default: `q8`, and f32 or f16 where the weights are. */
+  visionWeights?: Exclude<WeightsFormat, 'file'> | undefined
   id?: string
   licence?: string
   notice?: string
@@ -69,6 +76,7 @@ export interface EngineParts {
   pipelines: Pipelines
   buffers: Buffers
   variants: Variants
+  seeing: Seeing | undefined
 }
 
 export interface Completion {
@@ -88,6 +96,7 @@ export class Engine {
   readonly buffers: Buffers
   readonly weights: Weights
   readonly variants: Variants
+  readonly seeing: Seeing | undefined
   readonly #tuning = new AbortController()
   #tuned: Promise<void> = Promise.resolve()
   #closed = false
@@ -104,6 +113,7 @@ export class Engine {
     this.buffers = parts.buffers
     this.weights = parts.weights
     this.variants = parts.variants
+    this.seeing = parts.seeing
     parts.gpu.lost.then((error) => this.scheduler.fail(error))
   }
 
@@ -149,13 +159,29 @@ export class Engine {
   }
 
   /** Answers a chat, part by part; the last part is `finish`. Throws what stops it. */
-  async chat(request: ChatRequest, onPart: (part: Part) => void, signal?: AbortSignal): Promise<Completion> {
-    checkRequest(request)
+  async chat(request: ShownRequest, onPart: (part: Part) => void, signal?: AbortSignal): Promise<Completion> {
+    const prompt = await this.prompt(request, signal, (progress) => onPart({ type: 'progress', ...progress }))
+    try {
+      return await this.complete(prompt.ids, request, onPart, signal, true, prompt)
+    } finally {
+      prompt.release()
+    }
+  }
+
+  /** The ids of a chat, and what it shows, which is the caller's until it is released. */
+  async prompt(
+    request: ShownRequest,
+    signal?: AbortSignal,
+    onProgress?: (progress: { loaded: number; total: number }) => void,
+  ): Promise<Prompt> {
+    checkRequest(request, this.info.sees)
     const { template } = this.files
     if (!template)
       throw new GlmError('template_invalid', 'This model has no chat template or tokenizer.json; add chat_template.jinja to its folder.')
     const { ids } = template.render(request.messages, { tools: request.tools, addGenerationPrompt: true, variables: request.template })
-    return this.complete(ids, request, onPart, signal, true)
+    const check = (all: readonly number[]) => this.#check(all, this.info.context - 1, signal)
+    const { shown = [], budget } = request
+    return this.seeing?.see(ids, shown, { budget, signal, check, onProgress }) ?? { ids, release() {} }
   }
 
   /** Continues token ids. A chat's answer is trimmed at its start: GLM models begin it with a newline. */
@@ -165,6 +191,7 @@ export class Engine {
     onPart: (part: Part) => void,
     signal?: AbortSignal,
     trimStart = false,
+    { seen, report: looks }: Pick<Prompt, 'seen' | 'report'> = {},
   ): Promise<Completion> {
     this.#check(prompt, this.info.context - 1, signal)
     const { tokenizer, config, generation } = this.files
@@ -186,11 +213,12 @@ export class Engine {
     }
     const report = await this.scheduler.run({
       prompt,
+      seen,
       sampling: samplingOf(request, generation, this.info.vocabulary),
       maxTokens: this.info.context - prompt.length,
       signal,
       onToken: (token, logprobs) => {
-        if (!first) onPart({ type: 'start', fingerprint: this.fingerprint })
+        if (!first) onPart({ type: 'start', fingerprint: this.fingerprint, ...(looks && { seen: looks }) })
         first ||= now()
         const { text, finished } = output.push(token)
         // A stop token is no part of the answer.
@@ -202,11 +230,15 @@ export class Engine {
     })
     const rest = output.end()
     if (rest || told.length > 0) send(rest)
-    const usage = {
+    const counted = (type: string) => looks?.reduce((sum, look) => sum + (look.type === type ? look.tokens : 0), 0)
+    const usage: Usage = {
       prompt_tokens: prompt.length,
       completion_tokens: output.ids.length,
       total_tokens: prompt.length + output.ids.length,
-      prompt_tokens_details: { cached_tokens: report.cached },
+      prompt_tokens_details: {
+        cached_tokens: report.cached,
+        ...(looks && { image_tokens: counted('picture')!, video_tokens: counted('video')! }),
+      },
     }
     onPart({
       type: 'finish',
@@ -218,12 +250,12 @@ export class Engine {
   }
 
   /** Logits of every position, handed over chunk by chunk: [positions, vocabulary]. */
-  async score(tokens: readonly number[], onLogits: (logits: Float32Array, start: number) => void, signal?: AbortSignal): Promise<void> {
+  async score(tokens: readonly number[], onLogits: OnLogits, signal?: AbortSignal, seen?: Seen): Promise<void> {
     this.#check(tokens, this.info.context, signal)
-    await this.scheduler.alone(() => this.#score(tokens, onLogits, signal))
+    await this.scheduler.alone(() => this.#score(tokens, onLogits, signal, seen))
   }
 
-  async #score(tokens: readonly number[], onLogits: (logits: Float32Array, start: number) => void, signal?: AbortSignal): Promise<void> {
+  async #score(tokens: readonly number[], onLogits: OnLogits, signal?: AbortSignal, seen?: Seen): Promise<void> {
     const pages: Parameters<Pages['grow']>[0] = []
     if (!this.pages.grow(pages, tokens.length))
       throw new GlmError('prompt_too_long', 'The tokens do not fit the KV pool; load the model with a larger context.')
@@ -237,6 +269,9 @@ export class Engine {
             tokens.slice(start, start + chunk),
             start,
             pages.map(({ id }) => id),
+            this.runner.prefillRows,
+            false,
+            seen,
           ),
           start,
         )
@@ -270,19 +305,13 @@ export class Engine {
     this.scheduler.fail(new GlmError('closed', 'The model was closed.'))
     await this.scheduler.idle()
     await this.#tuned.catch(() => {})
+    this.seeing?.close()
     this.buffers.close()
     this.gpu.close()
   }
 }
 
-type Assembly = EngineOptions & {
-  files: ModelFiles
-  device: Gpu
-  buffers: Buffers
-  pipelines: Pipelines
-  asked: WeightsFormat
-  wanted: number
-}
+type OnLogits = (logits: Float32Array, start: number) => void
 
 async function assemble(options: Assembly): Promise<Engine> {
   const { files, device: gpu, buffers, pipelines, onProgress } = options
@@ -318,6 +347,9 @@ async function assemble(options: Assembly): Promise<Engine> {
   const warm = options.chats === false ? Promise.resolve() : runner.warm()
   warm.catch(() => {}) // awaited behind the weights
   await fill()
+  const before = buffers.bytes
+  const seeing = await openSight(options)
+  const weighed = weightBytes + buffers.bytes - before
   onProgress?.({ phase: 'compile', loaded: files.checkpoint.bytes, total: files.checkpoint.bytes })
   await warm
   throwIfAborted(options.signal)
@@ -340,37 +372,15 @@ async function assemble(options: Assembly): Promise<Engine> {
     vocabulary: config.vocabulary,
     context,
     weights: format,
-    bytes: { weights: weightBytes, kv: kvBytes, scratch: buffers.bytes - weightBytes - kvBytes },
+    bytes: { weights: weighed, kv: kvBytes, scratch: buffers.bytes - weighed - kvBytes },
+    ...(seeing ? { sees: seeing.sees } : {}),
     ...(options.licence ? { licence: options.licence } : {}),
     ...(options.notice ? { notice: options.notice } : {}),
     ...(options.choice ? { choice: options.choice } : {}),
     adapter: gpu.info,
   }
   onProgress?.({ phase: 'ready', loaded: files.checkpoint.bytes, total: files.checkpoint.bytes })
-  return new Engine({ info, files, gpu, pages: cache, runner, scheduler, pipelines, buffers, weights, variants: choices })
-}
-
-function kvFormatFor({ kv, exact, asked }: Assembly, { headDim }: ModelFiles['config']): KvFormat {
-  const formats: readonly KvFormat[] = ['f32', 'f16', 'q8']
-  if (kv !== undefined && !formats.includes(kv)) throw new GlmError('request_invalid', `kv is ${JSON.stringify(kv)}; use f32, f16 or q8.`)
-  if (kv === 'q8' && headDim % 32 !== 0)
-    throw new GlmError('request_invalid', `kv q8 needs heads of a multiple of 32, and this model has ${headDim}; use f16.`)
-  return kv ?? (exact || asked === 'f32' ? 'f32' : 'f16')
-}
-
-function contextOf(context: number | undefined): number {
-  if (context === undefined) return defaultContext
-  if (!Number.isInteger(context) || context < 2)
-    throw new GlmError('request_invalid', `context is ${context}; use a whole number of positions from 2.`)
-  return context
-}
-
-function fingerprintOf(info: ModelInfo, variants: string): string {
-  const { vendor, architecture, description, f16 }: AdapterInfo = info.adapter
-  const text = [vendor, architecture, description, f16, info.weights, info.id, variants].join('|')
-  let hash = 0x811c9dc5
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
-  return `fp_${(hash >>> 0).toString(16).padStart(8, '0')}`
+  return new Engine({ info, files, gpu, pages: cache, runner, scheduler, pipelines, buffers, weights, variants: choices, seeing })
 }
 
 const now = () => performance.now()

@@ -162,8 +162,9 @@ async function mayBePlain(source: Source, signal: AbortSignal | undefined): Prom
 }
 
 /** Plain numbers only, and codes are asked for. */
-function isPlain({ config, checkpoint }: ModelFiles, weights: NonNullable<EngineOptions['weights']>): boolean {
-  if ([...checkpoint.tensors.values()].some(({ blocks }) => blocks)) return false
+function isPlain({ config, checkpoint, sees }: ModelFiles, weights: NonNullable<EngineOptions['weights']>): boolean {
+  // A tower is read from the files as they are.
+  if (sees || [...checkpoint.tensors.values()].some(({ blocks }) => blocks)) return false
   return scaled(codingOf(planEmbedding(config), checkpoint, weights).format)
 }
 

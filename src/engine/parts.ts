@@ -1,9 +1,11 @@
 // What a generation sends: one union, in order, and its end travels in it.
-import type { FinishReason, Timings, TokenLogprob, Usage, WireError } from '../api/types.ts'
+import type { FinishReason, SeenReport, Timings, TokenLogprob, Usage, WireError } from '../api/types.ts'
 
 export type Part =
-  /** With the first token: which kernel variants make this answer. */
-  | { type: 'start'; fingerprint: string }
+  /** How much the tower has seen of what the prompt shows, in patches. */
+  | { type: 'progress'; loaded: number; total: number }
+  /** With the first token: which kernel variants make this answer, and what the model was shown. */
+  | { type: 'start'; fingerprint: string; seen?: SeenReport[] }
   /** `logprobs`: of the tokens told with this text, those whose text is held back or shown nowhere among them. */
   | { type: 'text-delta'; text: string; logprobs?: TokenLogprob[] }
   | { type: 'finish'; reason: FinishReason; usage: Usage; timings: Timings }

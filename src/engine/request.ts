@@ -1,12 +1,16 @@
 // A chat request at the door: every field is checked here with a sentence, and trusted inside.
-import type { ChatRequest } from '../api/types.ts'
+import type { ChatRequest, ModelInfo } from '../api/types.ts'
 import { GlmError } from '../errors.ts'
 import { mostLogprobs } from '../kernels/logprobs.ts'
+import type { Shown } from '../media/shown.ts'
 import type { GenerationConfig } from '../model/config.ts'
 import type { SamplingSettings } from '../model/rows.ts'
 
 /** What a generation is asked, chat or not. */
 export type GenerationRequest = Omit<ChatRequest, 'messages'> & Partial<Pick<ChatRequest, 'messages'>>
+
+/** A chat whose pictures and videos are marks, and come beside it in their order (src/media/shown.ts). */
+export type ShownRequest = ChatRequest & { shown?: Shown[] }
 
 /** Fields that OpenAI has and that are not served yet: refused by name rather than ignored, unless they ask for the default. */
 const unserved: Record<string, readonly unknown[]> = {
@@ -17,17 +21,17 @@ const unserved: Record<string, readonly unknown[]> = {
   audio: [undefined, null],
 }
 
-export function checkRequest(request: ChatRequest): void {
+export function checkRequest(request: ChatRequest, sees?: ModelInfo['sees']): void {
   if (typeof request !== 'object' || request === null) throw new GlmError('request_invalid', 'Pass a request object with messages.')
   for (const [name, values] of Object.entries(unserved)) {
     const value = (request as unknown as Record<string, unknown>)[name]
     if (!values.includes(value)) throw new GlmError('request_invalid', `${name} ${shown(value)} is not supported; leave it out.`)
   }
-  checkMessages(request.messages)
+  checkMessages(request.messages, ['text', ...(sees?.picture ? ['image'] : []), ...(sees?.video ? ['video'] : [])])
   if (request.tools != null && !Array.isArray(request.tools)) throw new GlmError('request_invalid', 'tools must be an array of functions.')
 }
 
-function checkMessages(messages: unknown): void {
+function checkMessages(messages: unknown, types: readonly string[]): void {
   if (!Array.isArray(messages) || messages.length === 0)
     throw new GlmError('messages_invalid', 'messages is empty; pass at least one message with role and content.')
   for (const [index, message] of messages.entries()) {
@@ -38,16 +42,19 @@ function checkMessages(messages: unknown): void {
     const missing = content === undefined || content === null
     if (missing && !(role === 'assistant' && (tool_calls || content === null)))
       throw new GlmError('messages_invalid', `messages[${index}] has no content; pass a string.`)
-    if (!missing && typeof content !== 'string') checkParts(content, index)
+    if (!missing && typeof content !== 'string') checkParts(content, index, types)
   }
 }
 
-function checkParts(content: unknown, index: number): void {
+function checkParts(content: unknown, index: number, types: readonly string[]): void {
   if (!Array.isArray(content)) throw new GlmError('messages_invalid', `messages[${index}].content must be a string or an array of parts.`)
   for (const part of content) {
     const { type, text } = (part ?? {}) as Record<string, unknown>
-    if (type !== 'text' || typeof text !== 'string') {
-      throw new GlmError('messages_invalid', `messages[${index}] holds a part of type ${shown(type)}; this model takes text parts only.`)
+    if (!types.includes(type as string) || (type === 'text' && typeof text !== 'string')) {
+      throw new GlmError(
+        'messages_invalid',
+        `messages[${index}] holds a part of type ${shown(type)}; this model takes ${types.join(', ')} parts only.`,
+      )
     }
   }
 }

@@ -67,7 +67,10 @@ function checkFields(fields: Fields, { mean, std, patch, merge, temporal, filter
   }
   for (const [name, value] of Object.entries(expected)) {
     if (fields[name] != null && JSON.stringify(fields[name]) !== JSON.stringify(value))
-      throw new GlmError('config_unsupported', `preprocessor_config.json has ${name} ${JSON.stringify(fields[name])}, not ${JSON.stringify(value)}; choose another checkpoint.`)
+      throw new GlmError(
+        'config_unsupported',
+        `preprocessor_config.json has ${name} ${JSON.stringify(fields[name])}, not ${JSON.stringify(value)}; choose another checkpoint.`,
+      )
   }
 }
 

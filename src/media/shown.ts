@@ -9,8 +9,8 @@ import {
   type Pixels,
   type ProfileName,
   readPicture,
-  sampleFrames,
   type Seconds,
+  sampleFrames,
   type Timeline,
   toSeconds,
 } from './index.ts'
@@ -85,10 +85,14 @@ async function readPart(part: Part, reading: Reading | undefined, shown: Shown[]
   const { type } = part
   if (type === 'input_audio') throw refused('This model hears nothing: give it text, pictures or frames in place of sound.')
   const read = typeof type === 'string' && Object.hasOwn(readers, type) ? readers[type] : undefined
-  if (!read) throw refused(`A message has a part of type ${JSON.stringify(type) ?? 'undefined'}; use ${['text', ...Object.keys(readers)].join(', ')}.`)
+  if (!read)
+    throw refused(
+      `A message has a part of type ${JSON.stringify(type) ?? 'undefined'}; use ${['text', ...Object.keys(readers)].join(', ')}.`,
+    )
   const kind = type === 'image' || type === 'image_url' ? 'image' : 'video'
   const able = kind === 'image' ? reading?.sees.picture : reading?.sees.video
-  if (!reading || !able) throw refused(`This model sees no ${kind === 'image' ? 'pictures' : 'videos'}: leave them out, or load a model that does.`)
+  if (!reading || !able)
+    throw refused(`This model sees no ${kind === 'image' ? 'pictures' : 'videos'}: leave them out, or load a model that does.`)
   shown.push(await read(part, reading))
   return { type: kind }
 }
@@ -143,11 +147,14 @@ async function ofFile(file: Blob, { fps, start, end }: Pick<VideoPart, 'fps' | '
   const media = await openMedia(file, reading.options)
   try {
     const { video } = media
-    if (!video || video.times.length === 0) throw new GlmError('file_invalid', 'The file has no video that can be decoded here; convert it to MP4 (H.264).')
-    if (fps === undefined && start === undefined && end === undefined) return await ofTimeline(await media.timeline(reading.options), reading)
+    if (!video || video.times.length === 0)
+      throw new GlmError('file_invalid', 'The file has no video that can be decoded here; convert it to MP4 (H.264).')
+    if (fps === undefined && start === undefined && end === undefined)
+      return await ofTimeline(await media.timeline(reading.options), reading)
     const from = media.start + (start ?? 0)
     const within = [...video.times.keys()].filter((i) => video.times[i]! >= from && video.times[i]! < media.start + (end ?? Infinity))
-    if (within.length === 0) throw refused(`The video has no frame from ${start ?? 0} s to ${end ?? 'its end'}; it lasts ${media.duration.toFixed(1)} s.`)
+    if (within.length === 0)
+      throw refused(`The video has no frame from ${start ?? 0} s to ${end ?? 'its end'}; it lasts ${media.duration.toFixed(1)} s.`)
     const times = within.map((i) => video.times[i]! - from)
     const length = Math.min(media.start + media.duration, media.start + (end ?? Infinity)) - from
     const taken = fps === undefined ? ruled(times, length, reading) : every(times, fps)
@@ -177,7 +184,14 @@ function ruled(times: readonly Seconds[], duration: Seconds, { sees }: Reading):
 /** The first frame at or after each mark, each once. */
 function every(times: readonly Seconds[], fps: number): number[] {
   const count = Math.min(times.length, Math.floor(times.at(-1)! * fps) + 1)
-  return [...new Set(walk(times, Array.from({ length: count }, (_, i) => i / fps)))]
+  return [
+    ...new Set(
+      walk(
+        times,
+        Array.from({ length: count }, (_, i) => i / fps),
+      ),
+    ),
+  ]
 }
 
 /** Frames of a timeline's video track, those that the model's rule takes; decoded once each. */

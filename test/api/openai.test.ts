@@ -1,11 +1,25 @@
 // Our request and response types against OpenAI's own: held by the compiler, not at run time.
 import type OpenAI from 'openai'
 import { expectTypeOf, it } from 'vitest'
-import type { ChatChunk, ChatCompletion, ChatMessage, ChatRequest, TokenLogprob, Usage } from '../../src/index.ts'
+import type {
+  AudioPart,
+  ChatChunk,
+  ChatCompletion,
+  ChatMessage,
+  ChatRequest,
+  ImageUrlPart,
+  TextPart,
+  TokenLogprob,
+  Usage,
+} from '../../src/index.ts'
 
 type Chat = typeof OpenAI.Chat.Completions
 type Request = OpenAI.ChatCompletionCreateParams
 type Message = OpenAI.ChatCompletionMessageParam
+/** Without the parts that are ours. */
+type Common =
+  | Exclude<ChatMessage, { role: 'user' }>
+  | (Omit<Extract<ChatMessage, { role: 'user' }>, 'content'> & { content: string | (TextPart | ImageUrlPart | AudioPart)[] })
 type Shared =
   | 'temperature'
   | 'top_p'
@@ -27,7 +41,8 @@ it("what we answer can be used where OpenAI's answers are expected", () => {
 })
 
 it('what we ask for is what OpenAI asks for', () => {
-  expectTypeOf<ChatMessage>().toExtend<Message>()
+  expectTypeOf<Common>().toExtend<Message>()
+  expectTypeOf<Common>().toExtend<ChatMessage>()
   expectTypeOf<Required<Pick<ChatRequest, Shared>>>().toExtend<Pick<Request, Shared>>()
   expectTypeOf<Chat>().not.toBeNever()
 })
