@@ -157,7 +157,8 @@ export async function sideFiles(
   if (source.entry?.endsWith('.gguf')) return ofGguf(source, source.entry, config, generation, signal)
   const files: SideFile[] = []
   for (const path of copied) if (await exists(source, path, signal)) files.push({ path, bytes: await readWhole(source, path, signal) })
-  const json = (await readJson(source, 'config.json', signal)) as Record<string, unknown>
+  // Packed is the text model: without its tower it does not see.
+  const { vision_config: _, ...json } = (await readJson(source, 'config.json', signal)) as Record<string, unknown>
   return [...files, configFile(json.model_type === 'chatglm' ? configJson(config) : json)]
 }
 
@@ -186,12 +187,30 @@ export const jsonFile = (path: string, json: unknown): SideFile => ({
   bytes: new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`),
 })
 
+/** By family: the class of transformers. */
+const classes: Record<string, string> = {
+  glm4: 'Glm4ForCausalLM',
+  glm4v: 'Glm4vForConditionalGeneration',
+  glm46v: 'Glm46VForConditionalGeneration',
+  glm_ocr: 'GlmOcrForConditionalGeneration',
+}
+
+const yarnJson = (yarn: NonNullable<Config['yarn']>) => ({
+  rope_type: 'yarn',
+  factor: yarn.factor,
+  original_max_position_embeddings: yarn.original,
+  beta_fast: yarn.betaFast,
+  beta_slow: yarn.betaSlow,
+  truncate: yarn.truncate,
+  attention_factor: yarn.attentionFactor,
+})
+
 /** A config.json that parseConfig reads as this very config. */
 export function configJson(config: Config): Record<string, unknown> {
-  const { headDim, rotary, yarn } = config
+  const { headDim, rotary, yarn, sections } = config
   const partial = rotary / headDim
   return {
-    architectures: [config.family === 'glm4' ? 'Glm4ForCausalLM' : 'GlmForCausalLM'],
+    architectures: [classes[config.family] ?? 'GlmForCausalLM'],
     model_type: config.family,
     hidden_size: config.hidden,
     num_hidden_layers: config.layers,
@@ -209,19 +228,7 @@ export function configJson(config: Config): Record<string, unknown> {
     // A little more where rounding down would lose one.
     partial_rotary_factor: Math.floor(headDim * partial) === rotary ? partial : (rotary + 0.25) / headDim,
     rope_theta: config.theta,
-    ...(yarn
-      ? {
-          rope_scaling: {
-            rope_type: 'yarn',
-            factor: yarn.factor,
-            original_max_position_embeddings: yarn.original,
-            beta_fast: yarn.betaFast,
-            beta_slow: yarn.betaSlow,
-            truncate: yarn.truncate,
-            attention_factor: yarn.attentionFactor,
-          },
-        }
-      : {}),
+    ...(yarn || sections ? { rope_scaling: { ...(yarn ? yarnJson(yarn) : { rope_type: 'default' }), mrope_section: sections } } : {}),
   }
 }
 

@@ -30,7 +30,9 @@ export function ggufConfig(gguf: Gguf): Config {
   if (!tensors.has('token_embd.weight'))
     throw new GlmError('tensor_invalid', `${file} has no token_embd.weight; choose another conversion of the model.`)
   const key = (name: string) => metadata.get(`${architecture}.${name}`)
-  const config = asGguf(file, () => parseConfig(configJson(gguf, family, key)))
+  const sections = sectionsOf(key('rope.dimension_sections'))
+  const own = sections ? seeingFamily(gguf) : family
+  const config = asGguf(file, () => parseConfig({ ...configJson(gguf, own, key), ...(sections && ropeOf(sections, key)) }))
   const value = key('attention.value_length')
   if (value !== undefined && value !== config.headDim) {
     throw new GlmError(
@@ -38,11 +40,31 @@ export function ggufConfig(gguf: Gguf): Config {
       `${file} has values of ${brief(value)} dimensions beside keys of ${config.headDim}, which is not supported.`,
     )
   }
-  const sections = key('rope.dimension_sections')
-  if (isList(sections) && Array.from(sections as ArrayLike<unknown>).some((size) => Number(size) > 0)) config.halves = true
+  if (sections) config.halves = true
   if (tensors.has('blk.0.ffn_gate.weight')) config.apart = true
   return config
 }
+
+/** Files of models that see name four sizes, the last of them 0; those of others none, or only zeros. */
+function sectionsOf(value: GgufValue | undefined): number[] | undefined {
+  if (!isList(value)) return undefined
+  const sizes = Array.from(value, Number)
+  if (!sizes.some((size) => size !== 0)) return undefined
+  return sizes.length === 4 && sizes[3] === 0 ? sizes.slice(0, 3) : sizes
+}
+
+/** Only GLM-OCR has no biases; GLM-4.1V and 4.6V differ in how they write times, which no key says. */
+function seeingFamily({ metadata, tensors }: Gguf): string {
+  if (!hasBias(tensors)) return 'glm_ocr'
+  const names = ['name', 'basename', 'finetune'].map((key) => metadata.get(`general.${key}`))
+  return names.some((name) => typeof name === 'string' && /4[._]?6v/i.test(name)) ? 'glm46v' : 'glm4v'
+}
+
+const hasBias = (tensors: Gguf['tensors']) => tensors.has('blk.0.attn_q.bias') || tensors.has('blk.0.attn_qkv.bias')
+
+const ropeOf = (sections: number[], key: (name: string) => GgufValue | undefined) => ({
+  rope_scaling: { ...(yarn(key) ?? { rope_type: 'default' }), mrope_section: sections },
+})
 
 /** As config.json would have it, so that one set of rules holds for both. */
 function configJson({ metadata, tensors }: Gguf, family: string, key: (name: string) => GgufValue | undefined): Record<string, unknown> {
@@ -65,7 +87,7 @@ function configJson({ metadata, tensors }: Gguf, family: string, key: (name: str
     rms_norm_eps: number(key('attention.layer_norm_rms_epsilon')),
     rope_theta: key('rope.freq_base'),
     rope_scaling: yarn(key),
-    attention_bias: tensors.has('blk.0.attn_q.bias') || tensors.has('blk.0.attn_qkv.bias'),
+    attention_bias: hasBias(tensors),
     tie_word_embeddings: !tensors.has('output.weight'),
     max_position_embeddings: family === 'glm' && context === hidden ? Math.max(context, shortestContext) : context,
     eos_token_id: stopIds(metadata),
@@ -105,7 +127,8 @@ export function ggufCheckpoint(gguf: Gguf, config: Config): Checkpoint {
   return { tensors, bytes: gguf.bytes, quantised: true, convert }
 }
 
-function convert(entry: TensorEntry, to: Coding): Kernel {
+/** The kernel that reads an entry's blocks. */
+export function convert(entry: TensorEntry, to: Coding): Kernel {
   const { name, files, coding } = entry.blocks!
   return repack({ name, files, coding, constants: {}, sorted: false }, to)
 }
@@ -166,7 +189,7 @@ function cutFused(entry: TensorEntry, config: Config, prefix: string, end: strin
 }
 
 /** Refuses what cannot be read, now that it is wanted. */
-function withBlocks(entry: TensorEntry, ownName: string): TensorEntry {
+export function withBlocks(entry: TensorEntry, ownName: string): TensorEntry {
   if (plainTypes.includes(entry.dtype)) return entry
   const blocks = Object.hasOwn(ggufBlocks, entry.dtype) ? ggufBlocks[entry.dtype as keyof typeof ggufBlocks] : undefined
   if (!blocks || entry.shape.length !== 2) {

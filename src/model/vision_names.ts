@@ -80,3 +80,47 @@ export function namesOf(family: VisionConfig['family']): Names {
     return own === undefined ? [] : prefixes.map((prefix) => prefix + own.replace('N', layer ?? '') + ending)
   }
 }
+
+/** llama.cpp's names of a tower (mmproj) → ours; `N` is a block's number. */
+const mmproj = {
+  'v.patch_embd': 'patch',
+  'v.norm_embd': 'embed_norm',
+  'v.position_embd.weight': 'positions',
+  'v.post_ln': 'post_norm',
+  'mm.patch_merger': 'downsample',
+  'mm.model.fc': 'merger.proj',
+  'mm.post_norm': 'merger.norm',
+  'mm.gate': 'merger.gate',
+  'mm.up': 'merger.up',
+  'mm.down': 'merger.down',
+  'adapter.conv': 'downsample',
+  'adapter.linear.linear': 'merger.proj',
+  'adapter.linear.norm1': 'merger.norm',
+  'adapter.linear.gate': 'merger.gate',
+  'adapter.linear.dense_h_to_4h': 'merger.up',
+  'adapter.linear.dense_4h_to_h': 'merger.down',
+  'adapter.boi': 'begin',
+  'adapter.eoi': 'end',
+  'v.blk.N.ln1': 'block.N.norm1',
+  'v.blk.N.ln2': 'block.N.norm2',
+  'v.blk.N.attn_qkv': 'block.N.qkv',
+  'v.blk.N.attn_q': 'block.N.q',
+  'v.blk.N.attn_k': 'block.N.k',
+  'v.blk.N.attn_v': 'block.N.v',
+  'v.blk.N.attn_q_norm': 'block.N.q_norm',
+  'v.blk.N.attn_k_norm': 'block.N.k_norm',
+  'v.blk.N.attn_out': 'block.N.o',
+  'v.blk.N.ffn_gate': 'block.N.gate',
+  'v.blk.N.ffn_up': 'block.N.up',
+  'v.blk.N.ffn_down': 'block.N.down',
+}
+const ours = new Map<string, string>(Object.entries(mmproj))
+
+/** Our name of an mmproj's tensor; undefined for one that no tower of ours has. */
+export function mmprojName(tensor: string): string | undefined {
+  const [, block, part] = /^v\.blk\.(\d{1,5})\.(.*)$/.exec(tensor) ?? []
+  const own = part === undefined ? tensor : `v.blk.N.${part}`
+  const [, stem, ending = ''] = /^(.*?)(\.weight|\.bias)?$/s.exec(own)!
+  const name = ours.get(own) ?? (ours.has(stem!) ? ours.get(stem!)! + ending : undefined)
+  return name?.replace('N', String(Number(block)))
+}

@@ -21,8 +21,12 @@ describe.each(goldens.map((golden) => [golden.name, golden] as const))('%s', (_,
   test('the config is that of the class', async () => {
     const { bias, ...rest } = golden.config
     const config = ggufConfig(await open(golden))
+    // Sizes of M-RoPE are of models that see.
+    const sees = golden.name.includes('mrope')
+    expect(config.sections).toEqual(sees ? [2, 3, 3] : undefined)
     expect(config).toMatchObject({
       ...rest,
+      family: sees ? 'glm4v' : rest.family,
       qkvBias: bias,
       vocabulary: golden.vocab,
       layers: 2,
@@ -106,6 +110,27 @@ describe('config', () => {
     expect((await config('glm4-bf16', { 'glm4.context_length': 64 })).context).toBe(64)
     expect((await config('glm-f16', { 'chatglm.context_length': 131072 })).context).toBe(131072)
     expect((await config('glm4-mrope-q4_0', { 'glm4.rope.dimension_sections': Int32Array.of(0, 0, 0, 0) })).halves).toBeUndefined()
+  })
+
+  test('M-RoPE: its sizes, and the family of a model that sees', async () => {
+    const gguf = await open(named('glm4-mrope-q4_0'))
+    const tensors = new Map([...gguf.tensors].filter(([name]) => !name.endsWith('.bias')))
+    expect(ggufConfig({ ...gguf, tensors })).toMatchObject({ family: 'glm_ocr', qkvBias: false, sections: [2, 3, 3], halves: true })
+    for (const key of ['name', 'basename', 'finetune'])
+      expect((await config('glm4-mrope-q4_0', { [`general.${key}`]: 'GLM-4.6V-Flash' })).family).toBe('glm46v')
+    for (const sizes of [
+      [2, 3],
+      [2, 3, 4, 0],
+      [2, 3, 3, 1],
+      [-2, 5, 5, 0],
+      [8, 0, 0, 0, 0],
+    ]) {
+      const fault = await config('glm4-mrope-q4_0', { 'glm4.rope.dimension_sections': Int32Array.from(sizes) }).catch((error) => error)
+      expect([sizes, fault]).toEqual([
+        sizes,
+        expect.objectContaining({ code: 'config_unsupported', message: expect.stringMatching(/mrope_section/) }),
+      ])
+    }
   })
 
   test('YaRN', async () => {
