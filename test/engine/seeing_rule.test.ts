@@ -1,0 +1,89 @@
+// What a model's files say of its pictures: which rule, which labels, how large.
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { KeptSights, keyOf } from '../../src/engine/seeing_kept.ts'
+import { planShown, ruleOf } from '../../src/engine/seeing_rule.ts'
+import type { Buffers } from '../../src/gpu/buffers.ts'
+import type { Shown } from '../../src/media/shown.ts'
+import { parseVision } from '../../src/model/vision_config.ts'
+
+const read = (path: string) => JSON.parse(readFileSync(new URL(`../fixtures/vision/${path}`, import.meta.url), 'utf8'))
+const config = read('glm4v/config.json')
+const tower = parseVision(config)
+const processor = read('glm4v/preprocessor_config.json')
+
+const still = (width: number, height: number): Shown => ({ frames: [{ format: 'RGBA', width, height, data: new Uint8Array() }] })
+const clip = (width: number, height: number, steps: number): Shown => ({
+  frames: Array.from({ length: 2 * steps }, () => still(width, height).frames[0]!),
+  steps: Array.from({ length: steps }, (_, time) => ({ time, label: String(time) })),
+})
+
+describe('the rule of a model', () => {
+  it('labels are those of the processor, whatever the model is', () => {
+    expect(ruleOf(config, tower, processor, {}).labels).toBe('glm-4.1v')
+    expect(ruleOf(config, tower, { ...processor, processor_class: 'Glm46VProcessor' }, {}).labels).toBe('glm-4.6v')
+    expect(ruleOf(config, tower, {}, {}).labels).toBe('glm-4.1v')
+    expect(ruleOf({ ...config, model_type: 'glm46v' }, tower, {}, {}).labels).toBe('glm-4.6v')
+  })
+
+  it('refuses a processor that does what ours does not', () => {
+    expect(() => ruleOf(config, tower, { ...processor, image_mean: [0.5, 0.5, 0.5] }, {})).toThrow('image_mean')
+    expect(() => ruleOf(config, tower, processor, { patch_size: 16 })).toThrow('patch_size')
+  })
+
+  it("keeps to the files' pixels, and to the budget of tokens", () => {
+    const rule = ruleOf(config, tower, {}, {})
+    expect(planShown(still(2000, 1500), rule).tokens).toBeLessThanOrEqual(640)
+    expect(planShown(still(2000, 1500), rule).tokens).toBeGreaterThan(560)
+    const plan = planShown(clip(1920, 1080, 5), rule)
+    expect(plan.grid[0]).toBe(5)
+    expect(plan.tokens / 5).toBeLessThanOrEqual(100)
+    expect(plan.tokens / 5).toBeGreaterThan(80)
+    expect(planShown(clip(1920, 1080, 5), rule, { step: 30 }).tokens / 5).toBeLessThanOrEqual(30)
+    const small = ruleOf(config, tower, processor, {})
+    const { width, height } = planShown(still(2000, 1500), small).resized
+    expect(2 * width * height).toBeLessThanOrEqual(25_088)
+    expect(() => planShown(still(10, 10), rule, { picture: 0.5 })).toThrow('budget.picture')
+    expect(() => planShown({ frames: [] }, rule)).toThrow('no frames')
+  })
+
+  it('GLM-Edge-V has one size', () => {
+    const own = read('glm_edge_v/config.json')
+    const rule = ruleOf(own, parseVision(own), read('glm_edge_v/preprocessor_config.json'), {})
+    expect(rule.labels).toBeUndefined()
+    expect(planShown(still(900, 30), rule, { picture: 5 }).grid).toEqual([1, 8, 8])
+  })
+})
+
+describe('embeddings that are kept', () => {
+  const make = () => {
+    const freed: number[] = []
+    const buffers = { free: ({ size }: GPUBuffer) => freed.push(size) } as unknown as Buffers
+    return { kept: new KeptSights(buffers, 100), freed }
+  }
+  const rows = (size: number) => ({ size }) as GPUBuffer
+
+  it('the longest unused go first, and none that is in use', () => {
+    const { kept, freed } = make()
+    const [one, two] = [kept.add(1, rows(41), [1, 2, 2]), kept.add(2, rows(42), [1, 2, 2])]
+    const three = kept.add(3, rows(43), [1, 2, 2])
+    expect(freed).toEqual([])
+    kept.release(two)
+    expect(freed).toEqual([42])
+    kept.release(one)
+    kept.release(three)
+    expect(kept.use(2)).toBeUndefined()
+    kept.release(kept.use(1)!)
+    kept.add(4, rows(44), [1, 2, 2])
+    expect(freed).toEqual([42, 43])
+  })
+
+  it('a key is one number for one content, and leaves room for steps', async () => {
+    const key = await keyOf(['a', new Uint8Array([1, 2, 3])])
+    expect(await keyOf(['a', new Uint8Array([1, 2, 3])])).toBe(key)
+    const others = await Promise.all([keyOf(['b', new Uint8Array([1, 2, 3])]), keyOf(['a', new Uint8Array([1, 2, 4])]), keyOf(['a'])])
+    expect(new Set([key, ...others]).size).toBe(4)
+    for (const one of [key, ...others])
+      expect(one >= 2 ** 32 && one + 2 ** 16 < Number.MAX_SAFE_INTEGER && Number.isInteger(one)).toBe(true)
+  })
+})
