@@ -58,12 +58,17 @@ type Part = Record<string, unknown>
 interface Reading {
   sees: Sees
   options: { signal?: AbortSignal }
+  /** Of all pixels read so far. */
+  bytes: number
 }
+
+/** Pixels that may cross together: they stand in memory in the page, then in the worker. */
+const mostBytes = 2 ** 30
 
 /** The request with marks in place of pictures and videos, which come in `shown` in their order. Nothing of the caller's is changed or closed. */
 export async function readShown<R extends Request>(request: R, { sees, signal }: ShownOptions): Promise<R & { shown: Shown[] }> {
   const shown: Shown[] = []
-  const reading = sees && { sees, options: signal ? { signal } : {} }
+  const reading = sees && { sees, options: signal ? { signal } : {}, bytes: 0 }
   const messages: unknown[] = []
   for (const message of request.messages) {
     const { content } = (message ?? {}) as { content?: unknown }
@@ -111,9 +116,19 @@ const readers: Record<string, (part: Part, reading: Reading) => Promise<Shown>> 
 }
 
 /** Pixels that may be handed over: the caller's are copied. */
-async function own(input: unknown, { options }: Reading): Promise<Pixels> {
-  const pixels = isPixels(input) ? input : await readPicture(input as PictureInput, options)
+async function own(input: unknown, reading: Reading): Promise<Pixels> {
+  const pixels = counted(isPixels(input) ? input : await readPicture(input as PictureInput, reading.options), reading)
   return pixels === input ? { ...pixels, data: new Uint8Array(pixels.data) } : pixels
+}
+
+function counted(pixels: Pixels, reading: Reading): Pixels {
+  reading.bytes += pixels.data.length
+  if (reading.bytes > mostBytes)
+    throw new GlmError(
+      'out_of_memory',
+      'The pictures and frames of these messages are more than 1 GiB of pixels: give fewer frames (fps, start, end), or smaller ones.',
+    )
+  return pixels
 }
 
 const isPixels = (input: unknown): input is Pixels => ['I420', 'NV12'].includes((input as Pixels | undefined)?.format as string)
@@ -163,7 +178,7 @@ async function ofFile(file: Blob, { fps, start, end }: Pick<VideoPart, 'fps' | '
     let at = 0
     for await (const frame of video.frames(wanted, reading.options)) {
       try {
-        frames.set(wanted[at++]!, await framePixels(frame))
+        frames.set(wanted[at++]!, counted(await framePixels(frame), reading))
       } finally {
         frame.close()
       }
@@ -198,15 +213,16 @@ function every(times: readonly Seconds[], fps: number): number[] {
 async function ofTimeline(timeline: Timeline, reading: Reading): Promise<Shown> {
   const id = timeline?.tracks?.find(({ kind }) => kind === 'video')?.id
   if (id === undefined) throw refused('The timeline has no track of video; add one, or give its text as text.')
-  const { axis } = timeline.plan({ axis: { kind: 'model', profile: reading.sees.profile!, id } })
-  const whole = timeline.plan({ axis: { kind: 'track', id } })
+  const durationTolerance = Infinity // its other tracks are not asked
+  const { axis } = timeline.plan({ axis: { kind: 'model', profile: reading.sees.profile!, id }, durationTolerance })
+  const whole = timeline.plan({ axis: { kind: 'track', id }, durationTolerance })
   const cells = new Map([...whole.tracks[id]!.index].map((frame, cell) => [frame, cell]))
   const places = [...axis.frames!].map((frame) => cells.get(frame)!)
   const wanted = [...new Set(places)]
   if (wanted.length === 0) throw refused('The timeline has no frames; record some first.')
   const ticks = wanted.map((cell) => whole.axis.times[cell]!)
   const policies = { [id]: 'nearest' as const }
-  const rendered = timeline.render(timeline.plan({ axis: { kind: 'explicit', ticks }, policies }))[id]!
+  const rendered = timeline.render(timeline.plan({ axis: { kind: 'explicit', ticks }, policies, durationTolerance }))[id]!
   const frames = new Map<number, Pixels>()
   for (const [at, frame] of rendered.frames!.entries()) {
     throwIfAborted(reading.options.signal)

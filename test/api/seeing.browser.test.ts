@@ -1,5 +1,5 @@
 // Pictures and videos in the public API, in real Chromium: the built package, its worker and the bundles that it fetches for a model that sees.
-import { type ChatChunk, type ContentPart, type Glm, loadGlm, Timeline } from 'glm-webgpu'
+import { type ChatChunk, type ChatCompletion, type ContentPart, type Glm, loadGlm, openMedia, Timeline } from 'glm-webgpu'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 
 const fixtures = `${inject('server')}fixtures/vision/`
@@ -59,14 +59,33 @@ describe('a model that sees', () => {
     expect(looked.at(-1)).toBe(1)
   })
 
-  it('a video file and its timeline are sampled by the rule of the model', async () => {
-    const canvas = new OffscreenCanvas(64, 48)
-    const frames = await Promise.all(
-      Array.from({ length: 8 }, () => createImageBitmap(canvas, { resizeWidth: 64, resizeHeight: 48 }).catch(() => canvas)),
-    )
-    const timeline = new Timeline().video('camera', { frames, fps: 4 } as never)
+  it('a timeline is sampled by the rule of the model', async () => {
+    const frames = Array.from({ length: 8 }, (_, i) => ({
+      format: 'RGBA' as const,
+      width: 64,
+      height: 48,
+      data: new Uint8Array(64 * 48 * 4).fill(30 * i),
+    }))
+    const timeline = new Timeline().video('camera', { frames, fps: 4 })
     const { seen } = await ask([{ type: 'timeline', timeline }, question])
-    expect(seen![0]!.steps!.map(({ label }) => label)).toEqual(timeline.plan({ axis: { kind: 'model', profile: 'glm-4.6v' } }).axis.labels)
+    const { axis } = timeline.plan({ axis: { kind: 'model', profile: 'glm-4.6v' } })
+    expect(seen![0]!.steps!.map(({ label }) => label)).toEqual(axis.labels)
+    expect(frames[0]!.data.length).toBe(64 * 48 * 4) // still the caller's
+  })
+
+  it('a video file is sampled by the rule of the model; fps, start and end take a part of it', async () => {
+    const file = `${inject('server')}fixtures/media/vp8-vorbis.webm`
+    const media = await openMedia(file)
+    const { axis } = (await media.timeline()).plan({ axis: { kind: 'model', profile: 'glm-4.6v' }, durationTolerance: Infinity })
+    const steps = ({ seen }: ChatCompletion) => seen![0]!.steps!
+    const whole = await ask([{ type: 'video', video: file }, question], { max_tokens: 1 })
+    expect(steps(whole).map(({ label }) => label)).toEqual(axis.labels)
+    const [start, end] = [media.duration / 4, media.duration / 2]
+    const blob = await (await fetch(file, { cache: 'no-store' })).blob()
+    const part = await ask([{ type: 'video', video: blob, fps: 4 / (end - start), start, end }, question], { max_tokens: 1 })
+    expect(steps(part).length).toBe(2)
+    for (const { time } of steps(part)) expect(time >= start && time < end).toBe(true)
+    media.close()
   })
 
   it('refuses sound, unknown parts and broken pictures with a code, and goes on', async () => {

@@ -9,6 +9,7 @@ import type { Prompt } from '../../src/engine/seeing.ts'
 import type { GlmError } from '../../src/errors.ts'
 import { dawn } from '../../src/gpu/dawn.ts'
 import { readShown } from '../../src/media/shown.ts'
+import { Seen, type Sight } from '../../src/model/seen.ts'
 import { folderSource } from '../../src/weights/folder.ts'
 import { type Grid, type Levels, pixelValues } from '../reference/sights.ts'
 import { relativeL2 } from '../reference.ts'
@@ -123,7 +124,7 @@ describe.each(['glm4v', 'glm46v', 'glm_ocr', 'glm_edge_v'])('%s', (name) => {
     "%s from the processor's pixel values: logits and 24 tokens",
     async (_, own) => {
       const prompt = await promptOf(engine, requestOf(own))
-      await replace(engine, prompt, own, edge)
+      prompt.seen = await replaced(engine, prompt, own, edge)
       for (const [row, logits] of (await logitsOf(engine, prompt, own)).entries())
         expect(relativeL2(logits, wanted(own, row))).toBeLessThan(2e-4)
       expect(await greedy(engine, prompt, 24)).toEqual(own.greedy)
@@ -148,28 +149,24 @@ describe.each(['glm4v', 'glm46v', 'glm_ocr', 'glm_edge_v'])('%s', (name) => {
   })
 })
 
-/** What our preparation made of a prompt's sights gives way to what the processor made, seen by the same tower. */
-async function replace(engine: Engine, { seen }: Prompt, own: Case, edge: boolean): Promise<void> {
-  const { device } = engine.gpu
-  const row = engine.files.config.hidden * 4
-  const rest = [...(seen?.sights ?? [])]
+let fresh = 2 ** 50
+
+/** What our preparation made of a prompt's sights gives way to what the processor made, seen by the same tower; under keys that no page has. */
+async function replaced(engine: Engine, { seen }: Prompt, own: Case, edge: boolean): Promise<Seen | undefined> {
+  if (!seen) return undefined
+  const rest = [...seen.sights]
+  const sights: Sight[] = []
   for (const sight of own.sights) {
     const level = (edge ? levels.edge : levels.sights)[sight]!
     const pixels = pixelValues(levels, bytes, level)
     const patches = engine.buffers.make('pixels', pixels.byteLength)
-    device.queue.writeBuffer(patches, 0, pixels)
+    engine.gpu.device.queue.writeBuffer(patches, 0, pixels)
     const { buffer, tokens } = await engine.seeing!.tower.encode(patches, [level.grid as Grid])
-    const encoder = device.createCommandEncoder()
-    let done = 0
-    while (done < tokens) {
-      const step = rest.shift()!
-      encoder.copyBufferToBuffer(buffer, done * row, step.rows, step.row * row, step.tokens * row)
-      done += step.tokens
-    }
-    device.queue.submit([encoder.finish()])
-    engine.buffers.free(buffer)
+    for (let row = 0; row < tokens; row += sights.at(-1)!.tokens) sights.push({ ...rest.shift()!, rows: buffer, row, key: fresh++ })
     engine.buffers.free(patches)
   }
+  expect(rest).toEqual([])
+  return new Seen(sights, seen.positions)
 }
 
 type Told<Type extends Part['type']> = Extract<Part, { type: Type }>

@@ -58,7 +58,7 @@ describe('what a message shows', () => {
       asked.push(index)
       return grey(index)
     }
-    const timeline = new Timeline().video('camera', { frames, fps: 10, count: 40 } as never)
+    const timeline = new Timeline().video('camera', { frames, fps: 10, count: 40 })
     const { shown } = await readShown(user({ type: 'timeline', timeline }), { sees })
     const { axis } = timeline.plan({ axis: { kind: 'model', profile: 'glm-4.6v', id: 'camera' } })
     expect(shown[0]!.frames.map(({ data }) => data[0])).toEqual([...axis.frames!])

@@ -28,9 +28,9 @@ afterAll(() => buffers?.close())
 
 async function open(name: string): Promise<VisionTower> {
   const source = folderSource(`${folder}/gguf/${name}`)
-  const half = (await readGguf(source, 'model.gguf')).vision!
-  const config = parseVision(half.json)
-  const plan = planVision(config, half.checkpoint)
+  const { sees, checkpoint } = await readGguf(source, 'model.gguf')
+  const config = parseVision(sees)
+  const plan = planVision(config, checkpoint)
   const pipelines = new Pipelines(gpu)
   const loader = new Loader({ gpu, buffers, pipelines, source, checkpoint: plan.checkpoint })
   const weights = loadVision(plan, loader, 'f32')

@@ -87,6 +87,8 @@ describe('what is in it', () => {
       'dist/media.js',
       'dist/containers.js',
       'dist/prepare.js',
+      'dist/shown.js',
+      'dist/vision.js',
       'dist/cli.js',
       'dist/pocket/model.safetensors',
       'README.md',
@@ -96,7 +98,7 @@ describe('what is in it', () => {
   })
 
   test('browser entries know neither Dawn nor Node', () => {
-    for (const entry of ['index', 'worker', 'tools', 'media', 'prepare']) {
+    for (const entry of ['index', 'worker', 'tools', 'media', 'prepare', 'shown', 'vision']) {
       expect(installed(`dist/${entry}.js`), entry).not.toMatch(/\b(from|import)\s*\(?\s*["'`](webgpu|node:)/)
     }
   })

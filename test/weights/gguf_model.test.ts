@@ -116,8 +116,13 @@ describe('config', () => {
     const gguf = await open(named('glm4-mrope-q4_0'))
     const tensors = new Map([...gguf.tensors].filter(([name]) => !name.endsWith('.bias')))
     expect(ggufConfig({ ...gguf, tensors })).toMatchObject({ family: 'glm_ocr', qkvBias: false, sections: [2, 3, 3], halves: true })
-    for (const key of ['name', 'basename', 'finetune'])
-      expect((await config('glm4-mrope-q4_0', { [`general.${key}`]: 'GLM-4.6V-Flash' })).family).toBe('glm46v')
+    for (const [key, name] of [
+      ['name', 'Glm 4.6V Flash'],
+      ['basename', 'GLM-4.6V-Flash'],
+      ['finetune', 'AutoGLM-Phone'],
+    ])
+      expect([name, (await config('glm4-mrope-q4_0', { [`general.${key}`]: name })).family]).toEqual([name, 'glm46v'])
+    expect((await config('glm4-mrope-q4_0', { 'general.name': 'GLM-4.1V-9B-Thinking' })).family).toBe('glm4v')
     for (const sizes of [
       [2, 3],
       [2, 3, 4, 0],

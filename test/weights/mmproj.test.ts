@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { readGguf } from '../../src/engine/gguf.ts'
-import { mmprojFiles } from '../../src/engine/mmproj.ts'
+import { mmprojFiles, readMmproj } from '../../src/engine/mmproj.ts'
 import { configJson } from '../../src/engine/packing.ts'
 import { parseConfig } from '../../src/model/config.ts'
 import { mmprojHalf } from '../../src/model/mmproj.ts'
@@ -22,36 +22,28 @@ const source = (name: string) => folderSource(`${folder}/gguf/${name}`)
 
 describe.each(['glm4v', 'glm_ocr', 'glm_edge_v'])('%s', (name) => {
   test('both configs are those of the checkpoint', async () => {
-    const { config, vision } = await readGguf(source(name), 'model.gguf')
+    const { config, sees } = await readGguf(source(name), 'model.gguf')
     const own = json(`${name}/config.json`)
     const { halves, sections, context, eps, ...rest } = parseConfig(own)
     expect(config).toMatchObject(rest)
     expect(config.sections).toEqual(sections)
     expect([config.halves ?? false, halves]).toEqual([name !== 'glm_edge_v', undefined])
     expect([config.eps, config.context]).toEqual([Math.fround(eps), name === 'glm_edge_v' ? 8192 : context])
-    const [mine, wanted] = [parseVision(vision!.json), parseVision(own)]
+    const [mine, wanted] = [parseVision(sees), parseVision(own)]
     expect(mine).toEqual({ ...wanted, eps: Math.fround(wanted.eps) })
-  })
-
-  test('what pictures become is said as far as the file says it', async () => {
-    const { preprocessor } = (await readGguf(source(name), 'model.gguf')).vision!
-    const { image_mean, image_std, processor_class, patch_size, merge_size, temporal_patch_size, size } = json(
-      `${name}/preprocessor_config.json`,
-    )
-    expect(preprocessor).toEqual({
-      image_mean: image_mean.map(Math.fround),
-      image_std: image_std.map(Math.fround),
-      ...(name === 'glm_edge_v' ? { size } : { processor_class, patch_size, merge_size, temporal_patch_size }),
-    })
   })
 
   test('every tensor of the plan is there, with the values of the checkpoint', async () => {
     const from = source(name)
-    const { checkpoint, json: own } = (await readGguf(from, 'model.gguf')).vision!
-    planVision(parseVision(own), checkpoint)
+    const { checkpoint, sees } = await readGguf(from, 'model.gguf')
+    planVision(parseVision(sees), checkpoint)
     const original = folderSource(`${folder}/${name}`)
     const { tensors } = await openCheckpoint(original)
-    for (const [tensor, entry] of checkpoint.tensors) {
+    const own = [...checkpoint.tensors].filter(([tensor]) => /^model\.vis/.test(tensor))
+    expect(own.map(([tensor]) => tensor).sort()).toEqual(
+      [...tensors.keys()].filter((tensor) => /^model\.vis/.test(tensor) && !/\.head\./.test(tensor)).sort(),
+    )
+    for (const [tensor, entry] of own) {
       const wanted = tensors.get(tensor)!
       expect([tensor, entry.shape]).toEqual([tensor, wanted.shape])
       const values = decodeVector(wanted, await original.read(wanted.file, wanted.start, wanted.end))
@@ -110,15 +102,30 @@ describe('which file', () => {
 
   test('none where a file lies alone, where the source cannot list, or where it is of another model', async () => {
     const { list: _, ...blind } = source('glm4v')
-    expect((await readGguf(blind, 'model.gguf')).vision).toBeUndefined()
+    expect((await readGguf(blind, 'model.gguf')).sees).toBeUndefined()
     const alone: Source = { ...source('glm4v'), list: async () => [{ path: 'model.gguf', size: 1 }] }
-    expect((await readGguf(alone, 'model.gguf')).vision).toBeUndefined()
+    expect((await readGguf(alone, 'model.gguf')).sees).toBeUndefined()
     const both = folderSource(`${folder}/gguf`)
     const { config } = await readGguf(both, 'glm4v/model.gguf')
     expect(mmprojHalf(await openGguf(both, 'glm4v/mmproj.gguf'), config)).toBeDefined()
     for (const other of ['glm_ocr', 'glm_edge_v'])
       expect([other, mmprojHalf(await openGguf(both, `${other}/mmproj.gguf`), config)]).toEqual([other, undefined])
     expect(mmprojHalf(await openGguf(both, 'glm4v/model.gguf'), config)).toBeUndefined()
+  })
+
+  test('a tower that wants its pixels normed in another way is refused', async () => {
+    const from = source('glm_ocr')
+    const text = await readGguf({ ...from, list: async () => [] }, 'model.gguf')
+    const bytes = new Uint8Array(readFileSync(`${folder}/gguf/glm_ocr/mmproj.gguf`))
+    const at = Buffer.from(bytes.buffer).indexOf('clip.vision.image_mean') + 'clip.vision.image_mean'.length + 4 + 4 + 8
+    new DataView(bytes.buffer).setFloat32(at, 0.5, true)
+    const other: Source = {
+      ...from,
+      size: async (path) => (path === 'mmproj.gguf' ? bytes.length : from.size(path)),
+      read: async (path, start, end) => (path === 'mmproj.gguf' ? bytes.slice(start, end) : from.read(path, start, end)),
+    }
+    const fault = await readMmproj(other, 'model.gguf', text.config).catch((error) => error)
+    expect(fault).toMatchObject({ code: 'config_unsupported', message: expect.stringMatching(/mmproj\.gguf has image_mean \[0\.5,/) })
   })
 
   test('of a text model none, whatever lies beside it', async () => {
