@@ -5,12 +5,14 @@ import type { Part } from '../engine/parts.ts'
 import { GlmError } from '../errors.ts'
 import { exists } from '../weights/source.ts'
 import type { Call } from './arguments.ts'
+import { readMessages, shownOf } from './messages.ts'
 import { openEngine, type Setting, sourceOf } from './model.ts'
 
 export async function chat({ model, values }: Call<'chat'>, setting: Setting): Promise<number> {
   const { terminal } = setting
-  const source = await sourceOf(model!, setting, { hub: values.hub })
   // Told before the weights are read.
+  const told = values.messages === undefined ? undefined : readMessages(values.messages)
+  const source = await sourceOf(model!, setting, { hub: values.hub })
   if (source.entry === undefined && !(await exists(source, 'tokenizer.json', setting.signal))) {
     throw new GlmError('template_invalid', 'This model has no tokenizer.json; add it to its folder.')
   }
@@ -25,7 +27,7 @@ export async function chat({ model, values }: Call<'chat'>, setting: Setting): P
   }
   let answer: Completion
   try {
-    answer = await answerOf(engine, values, onPart, setting.signal)
+    answer = await answerOf(engine, values, told, onPart, setting.signal)
   } finally {
     if (shown) terminal.print('\n')
   }
@@ -35,7 +37,13 @@ export async function chat({ model, values }: Call<'chat'>, setting: Setting): P
   return 0
 }
 
-function answerOf(engine: Engine, values: Call<'chat'>['values'], onPart: (part: Part) => void, signal: AbortSignal): Promise<Completion> {
+async function answerOf(
+  engine: Engine,
+  values: Call<'chat'>['values'],
+  told: ChatMessage[] | undefined,
+  onPart: (part: Part) => void,
+  signal: AbortSignal,
+): Promise<Completion> {
   const settings: Omit<ChatRequest, 'messages'> = {
     max_tokens: values['max-tokens'],
     temperature: values.temperature,
@@ -43,6 +51,7 @@ function answerOf(engine: Engine, values: Call<'chat'>['values'], onPart: (part:
     top_p: values['top-p'],
     seed: values.seed,
   }
+  if (told) return engine.chat({ ...settings, ...(await shownOf(engine, told, signal)) }, onPart, signal)
   const prompt = values.prompt!
   if (!values.raw) return engine.chat({ ...settings, messages: messagesOf(values.system, prompt) }, onPart, signal)
   return engine.complete(engine.files.tokenizer!.encode(prompt), settings, onPart, signal)

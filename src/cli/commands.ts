@@ -48,6 +48,11 @@ const hub = {
   value: 'ADDRESS',
   about: 'the hub that owner/name lies on (default https://huggingface.co, or GLM_HUB)',
 } as const
+const messages = {
+  kind: 'text',
+  value: 'FILE',
+  about: 'OpenAI messages as a list in JSON instead; paths of pictures (image_url.url, video.frames) are relative to that file',
+} as const
 const coded = ['q4', 'q8'] as const
 const most = Number.MAX_SAFE_INTEGER
 
@@ -55,22 +60,25 @@ export const commands = {
   score: {
     about: "Prints perplexity and the last position's five likeliest tokens, as one line of JSON.",
     model: 'required',
-    exactlyOne: ['tokens', 'text'],
+    exactlyOne: ['tokens', 'text', 'messages'],
     flags: {
       tokens: { kind: 'tokens', value: 'IDS', about: 'token ids with commas between them, such as 5,9,2' },
       text: { kind: 'text', value: 'TEXT', about: 'text to tokenize instead; special tokens in it are plain text' },
+      messages,
       weights,
       hub,
       logits: { kind: 'text', value: 'FILE', about: 'also writes all logits, little-endian float32 [tokens, vocabulary]' },
+      ids: { kind: 'switch', about: 'also prints the token ids, those of pictures included' },
     },
   },
   chat: {
     about: 'Streams the answer to a prompt.',
     model: 'required',
-    exactlyOne: ['prompt'],
-    apart: ['raw', 'system'],
+    exactlyOne: ['prompt', 'messages'],
+    apart: ['raw', 'system', 'messages'],
     flags: {
       prompt: { kind: 'text', value: 'TEXT', about: 'what the user says' },
+      messages,
       system: { kind: 'text', value: 'TEXT', about: 'what the system message says' },
       'max-tokens': {
         kind: 'whole',

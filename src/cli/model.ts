@@ -9,6 +9,7 @@ import { asGlmError, GlmError } from '../errors.ts'
 import * as reading from '../formats.ts'
 import { catalog } from '../model/catalog.ts'
 import * as tools from '../tools.ts'
+import * as seeing from '../vision.ts'
 import { cachedSource } from '../weights/cache.ts'
 import { narrow } from '../weights/choose.ts'
 import { folderSource } from '../weights/folder.ts'
@@ -118,6 +119,7 @@ async function fetched(origin: Source): Promise<Source> {
 /** What a page fetches when it is wanted: here it is at hand. */
 export const formats = async () => reading
 const tuning = async () => tools
+const vision = async () => seeing
 
 /** Loads a model on this machine's GPU, and says on stderr what it became. */
 export async function openEngine(
@@ -135,6 +137,7 @@ export async function openEngine(
     source,
     formats,
     tuning,
+    vision,
     signal,
     load: Engine.load,
     read: readModel,

@@ -1,29 +1,32 @@
 // `score`: perplexity of tokens, the likeliest next ones, and every logit in a file where asked.
 import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
+import type { ChatMessage } from '../api/types.ts'
 import { readModel } from '../engine/checkpoint.ts'
+import type { Prompt } from '../engine/seeing.ts'
 import { GlmError } from '../errors.ts'
 import type { Source } from '../weights/source.ts'
 import type { Call } from './arguments.ts'
+import { marked, readMessages, shownOf } from './messages.ts'
 import { formats, openEngine, type Setting, sourceOf } from './model.ts'
 
 export async function score({ model, values }: Call<'score'>, setting: Setting): Promise<number> {
+  const { signal } = setting
+  const messages = values.messages === undefined ? undefined : readMessages(values.messages)
   const source = await sourceOf(model!, setting, { hub: values.hub })
-  const { tokens, vocabulary } = await tokensOf(source, values, setting.signal)
+  const asked = messages ? await askedOf(source, messages, signal) : await tokensOf(source, values, signal)
   const file = values.logits === undefined ? undefined : createLogitsFile(values.logits)
   let whole = false
   try {
     // One position more than the tokens for the next one, and one that the engine keeps for an answer.
-    const { engine } = await openEngine(source, { weights: values.weights, exact: true, chats: false, context: tokens.length + 2 }, setting)
-    const sum = createSum(tokens, vocabulary)
-    await engine.score(
-      tokens,
-      (logits, start) => {
-        sum.add(logits, start)
-        file?.write(logits)
-      },
-      setting.signal,
-    )
-    const line = JSON.stringify({ tokens: tokens.length, vocab: vocabulary, ...sum.result() })
+    const { engine } = await openEngine(source, { weights: values.weights, exact: true, chats: false, context: asked.room + 2 }, setting)
+    const { ids, seen, release } = messages ? await engine.prompt(await shownOf(engine, messages, signal), signal) : given(asked.tokens)
+    const sum = createSum(ids, asked.vocabulary)
+    const onLogits = (logits: Float32Array, start: number) => {
+      sum.add(logits, start)
+      file?.write(logits)
+    }
+    await engine.score(ids, onLogits, signal, seen).finally(release)
+    const line = JSON.stringify({ tokens: ids.length, vocab: asked.vocabulary, ...sum.result(), ...(values.ids && { ids }) })
     await engine.close()
     whole = true
     setting.terminal.print(`${line}\n`)
@@ -33,11 +36,25 @@ export async function score({ model, values }: Call<'score'>, setting: Setting):
   }
 }
 
-async function tokensOf(
-  source: Source,
-  values: Call<'score'>['values'],
-  signal: AbortSignal,
-): Promise<{ tokens: number[]; vocabulary: number }> {
+const given = (tokens: number[]): Prompt => ({ ids: tokens, release() {} })
+
+/** What is asked of the engine, before its weights are read: `room` is for so many tokens at most. */
+interface Asked {
+  tokens: number[]
+  room: number
+  vocabulary: number
+}
+
+async function askedOf(source: Source, messages: ChatMessage[], signal: AbortSignal): Promise<Asked> {
+  const { config, template } = await readModel(source, { formats, signal })
+  if (!template)
+    throw new GlmError('template_invalid', 'This model has no chat template or tokenizer.json; add chat_template.jinja to its folder.')
+  const { marks, room } = marked(messages)
+  const { ids } = template.render(marks, { addGenerationPrompt: true })
+  return { tokens: [], room: ids.length + room, vocabulary: config.vocabulary }
+}
+
+async function tokensOf(source: Source, values: Call<'score'>['values'], signal?: AbortSignal): Promise<Asked> {
   const { config, tokenizer } = await readModel(source, { formats, signal })
   const vocabulary = config.vocabulary
   if (values.text !== undefined && !tokenizer) {
@@ -48,7 +65,7 @@ async function tokensOf(
   const bad = tokens.find((id) => id >= vocabulary)
   if (bad !== undefined)
     throw new GlmError('request_invalid', `Token ${bad} is outside the vocabulary of ${vocabulary}; use the model's own tokenizer.`)
-  return { tokens, vocabulary }
+  return { tokens, room: tokens.length, vocabulary }
 }
 
 /** Sums up logits [positions, vocabulary] that come chunk by chunk, in f64. */

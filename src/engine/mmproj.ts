@@ -1,4 +1,6 @@
 // A tower that lies beside a model's GGUF, found by its name; one file alone is a model of text.
+import { GlmError } from '../errors.ts'
+import { pictureProfiles } from '../media/picture_profiles.ts'
 import type { Config } from '../model/config.ts'
 import { mmprojHalf, type VisionHalf } from '../model/mmproj.ts'
 import { openGguf } from '../weights/gguf.ts'
@@ -16,9 +18,25 @@ export async function readMmproj(source: Source, file: string, config: Config, s
   )
   for (const path of found) {
     const half = mmprojHalf(await openGguf(source, path, signal), config)
-    if (half) return half
+    if (half) return checked(half, path, config)
   }
   return undefined
+}
+
+/** Pixels are normed as the family has it: other numbers would be wrong silently. */
+function checked(half: VisionHalf, file: string, { family }: Config): VisionHalf {
+  const { mean, std } = pictureProfiles[family === 'glm' ? 'glm-edge-v' : 'glm-4.1v']
+  for (const [name, own, other] of [
+    ['image_mean', mean, half.norm.mean],
+    ['image_std', std, half.norm.std],
+  ] as const) {
+    if (other && (other.length !== 3 || !own.every((value, channel) => Math.abs(value - other[channel]!) < 1e-4)))
+      throw new GlmError(
+        'config_unsupported',
+        `${file} has ${name} ${JSON.stringify(other).slice(0, 80)} instead of ${own}; choose another conversion.`,
+      )
+  }
+  return half
 }
 
 /** A tower stands on the GPU in 8 bits unless another format is asked for: what is near that is taken first. */

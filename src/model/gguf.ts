@@ -53,11 +53,11 @@ function sectionsOf(value: GgufValue | undefined): number[] | undefined {
   return sizes.length === 4 && sizes[3] === 0 ? sizes.slice(0, 3) : sizes
 }
 
-/** Only GLM-OCR has no biases; GLM-4.1V and 4.6V differ in how they write times, which no key says. */
+/** Only GLM-OCR has no biases. No key says how times are written: GLM-4.6V does it in another way than GLM-4.1V, and AutoGLM like it. */
 function seeingFamily({ metadata, tensors }: Gguf): string {
   if (!hasBias(tensors)) return 'glm_ocr'
   const names = ['name', 'basename', 'finetune'].map((key) => metadata.get(`general.${key}`))
-  return names.some((name) => typeof name === 'string' && /4[._]?6v/i.test(name)) ? 'glm46v' : 'glm4v'
+  return names.some((name) => typeof name === 'string' && /4[._]?6v|autoglm/i.test(name)) ? 'glm46v' : 'glm4v'
 }
 
 const hasBias = (tensors: Gguf['tensors']) => tensors.has('blk.0.attn_q.bias') || tensors.has('blk.0.attn_qkv.bias')

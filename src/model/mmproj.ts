@@ -13,10 +13,10 @@ import { mmprojName, namesOf } from './vision_names.ts'
 export interface VisionHalf {
   /** As config.json would have it: for parseVision. */
   json: Record<string, unknown>
-  /** Tensors under the names of safetensors: for planVision, read from the source of the text model. */
+  /** Tensors under the names of safetensors: for planVision, read from the source of the text model, whose blocks it converts too. */
   checkpoint: Checkpoint
-  /** As preprocessor_config.json would have it, as far as the file says. */
-  preprocessor: Record<string, unknown>
+  /** What channels of pixels are normed by, where the file says so. */
+  norm: { mean?: number[]; std?: number[] }
 }
 
 const patchName = 'v.patch_embd.weight'
@@ -28,7 +28,7 @@ export function mmprojHalf(gguf: Gguf, text: Config): VisionHalf | undefined {
   const downsample = tensors.get(edge ? 'adapter.conv.weight' : 'mm.patch_merger.weight')
   if (metadata.get('general.architecture') !== 'clip' || !(edge || metadata.get('clip.projector_type') === 'glm4v')) return undefined
   if (edge !== (text.family === 'glm') || !(edge || text.sections) || downsample?.shape[0] !== text.hidden) return undefined
-  return { json: configJson(gguf, text), checkpoint: checkpointOf(gguf, text), preprocessor: preprocessorJson(gguf, text) }
+  return { json: configJson(gguf, text), checkpoint: checkpointOf(gguf, text), norm: normOf(gguf) }
 }
 
 function configJson({ metadata }: Gguf, { family, hidden, ffn }: Config): Record<string, unknown> {
@@ -50,21 +50,13 @@ function configJson({ metadata }: Gguf, { family, hidden, ffn }: Config): Record
   }
 }
 
-function preprocessorJson({ metadata }: Gguf, { family }: Config): Record<string, unknown> {
+function normOf({ metadata }: Gguf): VisionHalf['norm'] {
   const list = (name: string) => {
     const value = metadata.get(`clip.vision.${name}`)
     return Array.isArray(value) || ArrayBuffer.isView(value) ? Array.from(value as ArrayLike<unknown>, Number) : undefined
   }
-  const side = metadata.get('clip.vision.image_size')
-  const common = { image_mean: list('image_mean'), image_std: list('image_std') }
-  if (family === 'glm') return { ...common, size: { height: side, width: side } }
-  return {
-    ...common,
-    patch_size: metadata.get('clip.vision.patch_size'),
-    temporal_patch_size: 2,
-    merge_size: 2,
-    processor_class: family === 'glm4v' ? 'Glm4vProcessor' : 'Glm46VProcessor',
-  }
+  const [mean, std] = [list('image_mean'), list('image_std')]
+  return { ...(mean && { mean }), ...(std && { std }) }
 }
 
 function checkpointOf(gguf: Gguf, text: Config): Checkpoint {
