@@ -1,6 +1,6 @@
 // dist/cli.js as a person runs it: a process of its own, its streams piped.
 import { spawn } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -60,6 +60,55 @@ test("score: the logits, perplexity and top five are the oracle's", { timeout: m
     .map((value, id) => [id, value] as const)
     .sort((a, b) => b[1] - a[1])
   expect(top.map(([id]: [number]) => id)).toEqual(best.slice(0, 5).map(([id]) => id))
+})
+
+test('score --messages: pictures and clips from files; ids and logits are the class’s', { timeout: minutes }, async () => {
+  const folder = path('../fixtures/vision')
+  const { vocab, cases } = JSON.parse(readFileSync(`${folder}/glm4v.json`, 'utf8'))
+  const { sights } = JSON.parse(readFileSync(`${folder}/levels.json`, 'utf8'))
+  const { messages, sights: names, ids, logits } = cases.find(({ name }: { name: string }) => name === 'both')
+  const left = [...names]
+  const part = (one: { type: string }) => {
+    const { files, times } = one.type === 'text' ? {} : sights[left.shift()]
+    if (one.type === 'image') return { type: 'image_url', image_url: { url: `pictures/${files[0]}` } }
+    return one.type === 'video' ? { type: 'video', video: { frames: files.map((file: string) => `pictures/${file}`), times } } : one
+  }
+  const told = messages.map(({ role, content }: { role: string; content: { type: string }[] }) => ({ role, content: content.map(part) }))
+  mkdirSync(join(scratch, 'pictures'))
+  for (const file of readdirSync(`${folder}/pictures`)) copyFileSync(`${folder}/pictures/${file}`, join(scratch, 'pictures', file))
+  writeFileSync(join(scratch, 'talk.json'), JSON.stringify(told))
+  const bytes = readFileSync(`${folder}/glm4v.f32`).subarray(logits.offset, logits.offset + logits.positions.length * vocab * 4)
+  const wanted = new Float32Array(Uint8Array.from(bytes).buffer)
+  const file = join(scratch, 'seen.f32')
+  // The same model as safetensors, and as GGUF with its tower beside it.
+  for (const model of [`${folder}/glm4v`, `${folder}/gguf/glm4v`]) {
+    const talk = join(scratch, 'talk.json')
+    const { code, stdout, stderr } = await runs('score', model, '--messages', talk, '--ids', '--weights', 'f32', '--logits', file)
+    expect(code, stderr).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ tokens: ids.length, vocab, ids })
+    const own = new Float32Array(Uint8Array.from(readFileSync(file)).buffer)
+    expect(own.length).toBe(ids.length * vocab)
+    const rows = logits.positions.flatMap((position: number) => [...own.subarray(position * vocab, (position + 1) * vocab)])
+    expect(relativeL2(Float32Array.from(rows), wanted)).toBeLessThan(5e-3)
+  }
+  const answer = await runs(
+    'chat',
+    `${folder}/glm4v`,
+    '--messages',
+    join(scratch, 'talk.json'),
+    '--weights',
+    'f32',
+    '--temperature',
+    '0',
+    '--max-tokens',
+    '8',
+    '--json',
+  )
+  expect(answer.code, answer.stderr).toBe(0)
+  const { greedy } = cases.find(({ name }: { name: string }) => name === 'both')
+  const { tokens, usage } = lastLine(answer.stdout)
+  expect(usage.prompt_tokens).toBe(ids.length)
+  expect(tokens).toEqual(greedy.slice(0, tokens.length))
 })
 
 test('chat: the answer streams, and JSON is the last line; the same without --json', { timeout: minutes }, async () => {

@@ -25,6 +25,11 @@ async function runs(...args: string[]) {
 }
 
 writeFileSync(join(scratch, 'config.json'), '{')
+const talk = (name: string, json: unknown) => {
+  writeFileSync(join(scratch, name), JSON.stringify(json))
+  return join(scratch, name)
+}
+const lost = [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'no/such.png' } }] }]
 
 const faults: [string, string[], RegExp][] = [
   ['a flag', ['chat', checkpoint, '--frob'], /has no flag --frob/],
@@ -42,6 +47,24 @@ const faults: [string, string[], RegExp][] = [
   ['text without a tokenizer', ['score', checkpoint, '--text', 'x'], /has no tokenizer\.json/],
   ['text without tokens', ['score', 'pocket', '--text', ''], /has no tokens/],
   ['a chat without a tokenizer', ['chat', checkpoint, '--prompt', 'x'], /has no tokenizer\.json/],
+  [
+    'messages that are not there',
+    ['score', checkpoint, '--messages', join(scratch, 'none.json')],
+    /none\.json" of --messages cannot be read \(ENOENT\)/,
+  ],
+  ['messages that are no JSON', ['chat', checkpoint, '--messages', join(scratch, 'config.json')], /of --messages is not valid JSON/],
+  ['messages that are no list', ['chat', 'pocket', '--messages', talk('one.json', { role: 'user' })], /holds no list of messages/],
+  [
+    'a picture that is not there',
+    ['score', 'pocket', '--messages', talk('lost.json', lost)],
+    /"no\/such\.png" that a message names cannot be read/,
+  ],
+  ['a message of nobody', ['score', 'pocket', '--messages', talk('nobody.json', [{ role: 'wizard', content: 'x' }])], /role "wizard"/],
+  [
+    'messages without a template',
+    ['score', checkpoint, '--messages', talk('hi.json', [{ role: 'user', content: 'hi' }])],
+    /no chat template/,
+  ],
   ['a file that cannot be written', ['score', checkpoint, '--tokens', '1', '--logits', join(scratch, 'no/where')], /cannot be written/],
 ]
 

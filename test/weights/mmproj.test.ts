@@ -1,17 +1,19 @@
 // Towers in files of their own (mmproj): found beside their model, with config and tensors as the checkpoint that they were converted from.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readGguf } from '../../src/engine/gguf.ts'
 import { mmprojFiles, readMmproj } from '../../src/engine/mmproj.ts'
 import { configJson } from '../../src/engine/packing.ts'
+import { GlmError } from '../../src/errors.ts'
 import { parseConfig } from '../../src/model/config.ts'
 import { mmprojHalf } from '../../src/model/mmproj.ts'
 import { parseVision } from '../../src/model/vision_config.ts'
 import { planVision } from '../../src/model/vision_layout.ts'
 import { mmprojName } from '../../src/model/vision_names.ts'
 import { folderSource } from '../../src/weights/folder.ts'
-import { type Gguf, type GgufValue, openGguf } from '../../src/weights/gguf.ts'
+import { type Gguf, type GgufValue, openGguf, parseGguf } from '../../src/weights/gguf.ts'
 import { openCheckpoint } from '../../src/weights/safetensors.ts'
 import type { Source } from '../../src/weights/source.ts'
 import { decodeVector } from '../../src/weights/vector.ts'
@@ -194,4 +196,36 @@ describe('a tower that is not whole', () => {
       [...tensors].filter(([name]) => name.includes('mlp')).map(([name, { start }]) => [name, start] as const)
     expect(new Map(starts(other))).toEqual(new Map(starts(own)))
   })
+})
+
+test('headers with bytes changed, two thousand times: only a GlmError comes out, in bounded work', async () => {
+  const headers = await Promise.all(
+    ['glm4v', 'glm_ocr', 'glm_edge_v'].map(async (name) => {
+      const { config } = await readGguf(source(name), 'model.gguf')
+      const bytes = new Uint8Array(readFileSync(`${folder}/gguf/${name}/mmproj.gguf`))
+      const { tensors } = parseGguf(bytes, bytes.length, name) as Gguf
+      return { config, size: bytes.length, bytes: bytes.slice(0, Math.min(...[...tensors.values()].map(({ start }) => start))) }
+    }),
+  )
+  const outcomes = { whole: 0, other: 0, refused: 0 }
+  const spot = fc.record({ at: fc.noBias(fc.nat(99_999)), value: fc.nat(255) })
+  const property = fc.property(fc.nat(2), fc.array(spot, { minLength: 1, maxLength: 3 }), (which, spots) => {
+    const { config, size, bytes } = headers[which]!
+    const copy = bytes.slice()
+    for (const { at, value } of spots) copy[Math.floor((at / 1e5) * copy.length)] = value
+    const began = performance.now()
+    try {
+      const header = parseGguf(copy, size, 'mmproj.gguf')
+      const half = typeof header === 'number' ? undefined : mmprojHalf(header, config)
+      if (half) planVision(parseVision(half.json), half.checkpoint)
+      outcomes[half ? 'whole' : 'other']++
+    } catch (error) {
+      outcomes.refused++
+      expect(error).toBeInstanceOf(GlmError)
+      expect((error as GlmError).message.length).toBeLessThan(600)
+    }
+    expect(performance.now() - began).toBeLessThan(2000)
+  })
+  fc.assert(property, { numRuns: 2000, seed: 6 })
+  for (const count of Object.values(outcomes)) expect(count).toBeGreaterThan(50)
 })
