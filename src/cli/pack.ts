@@ -89,6 +89,7 @@ export interface Packed {
 export async function packFolder(options: PackOptions): Promise<Packed> {
   const { source, folder, signal, wishes = {} } = options
   const files = await readModel(source, { formats, signal })
+  if (files.sees) options.onTensors?.('Its tower is left out: packed, the model reads text only.')
   const items = packItems(files.config, files.checkpoint, wishes)
   const plan = planPacked(
     items.map(({ name, packed }) => [name, packed]),
