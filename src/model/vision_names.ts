@@ -119,8 +119,9 @@ const ours = new Map<string, string>(Object.entries(mmproj))
 /** Our name of an mmproj's tensor; undefined for one that no tower of ours has. */
 export function mmprojName(tensor: string): string | undefined {
   const [, block, part] = /^v\.blk\.(\d{1,5})\.(.*)$/.exec(tensor) ?? []
+  if (part === undefined && tensor.startsWith('v.blk.')) return undefined
   const own = part === undefined ? tensor : `v.blk.N.${part}`
   const [, stem, ending = ''] = /^(.*?)(\.weight|\.bias)?$/s.exec(own)!
   const name = ours.get(own) ?? (ours.has(stem!) ? ours.get(stem!)! + ending : undefined)
-  return name?.replace('N', String(Number(block)))
+  return name?.replace('N', block ?? '')
 }

@@ -227,5 +227,5 @@ test('headers with bytes changed, two thousand times: only a GlmError comes out,
     expect(performance.now() - began).toBeLessThan(2000)
   })
   fc.assert(property, { numRuns: 2000, seed: 6 })
-  for (const count of Object.values(outcomes)) expect(count).toBeGreaterThan(50)
+  for (const count of Object.values(outcomes)) expect(count).toBeGreaterThan(20)
 })
