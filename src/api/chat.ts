@@ -13,6 +13,7 @@ import type {
   ModelInfo,
   RequestOptions,
   SeenReport,
+  TextPart,
   TokenLogprob,
 } from './types.ts'
 
@@ -38,9 +39,11 @@ export function createCompletions(channel: Channel, { id, sees }: ModelInfo): Co
   return { create: create as Completions['create'] }
 }
 
-const shows = ({ messages }: ChatRequest) =>
-  Array.isArray(messages) &&
-  messages.some((message) => Array.isArray(message?.content) && message.content.some((part: { type?: string }) => part?.type !== 'text'))
+/** Whether anything in the messages is more than text, in whatever shape they are. */
+const shows = ({ messages }: { messages: unknown }) =>
+  (messages as { content?: unknown[] }[] | undefined)?.some?.((message) =>
+    message?.content?.some?.((part) => (part as TextPart)?.type !== 'text'),
+  )
 
 type Head = Pick<ChatChunk, 'id' | 'created' | 'model' | 'system_fingerprint'>
 

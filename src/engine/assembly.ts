@@ -1,12 +1,10 @@
-// What an engine is put together by: its settings checked, its name for the same bits, and its sight.
+// What an engine is put together by: its settings checked, and its name for the same bits.
 import type { AdapterInfo, KvFormat, ModelInfo, WeightsFormat } from '../api/types.ts'
 import { GlmError } from '../errors.ts'
 import type { Buffers } from '../gpu/buffers.ts'
 import type { Gpu } from '../gpu/device.ts'
 import type { Pipelines } from '../gpu/pipeline.ts'
 import { defaultContext } from '../model/sizes.ts'
-import { Loader } from '../weights/load.ts'
-import type { Checkpoint } from '../weights/tensor.ts'
 import type { ModelFiles } from './checkpoint.ts'
 import type { EngineOptions } from './engine.ts'
 
@@ -17,15 +15,6 @@ export type Assembly = EngineOptions & {
   pipelines: Pipelines
   asked: WeightsFormat
   wanted: number
-}
-
-/** The tower of a model that has one, behind the text model's weights. */
-export async function openSight({ vision, visionWeights, files, source, device: gpu, buffers, pipelines, asked, signal }: Assembly) {
-  if (!files.sees || !vision) return undefined
-  const weights = visionWeights ?? (asked === 'f32' || asked === 'f16' ? asked : 'q8')
-  const common = { source, gpu, buffers, pipelines, ...(signal && { signal }) }
-  const loader = (checkpoint: Checkpoint) => new Loader({ ...common, checkpoint })
-  return (await vision()).openSeeing({ ...common, files, weights, loader })
 }
 
 export function kvFormatFor({ kv, exact, asked }: Assembly, { headDim }: ModelFiles['config']): KvFormat {

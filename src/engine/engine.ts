@@ -12,8 +12,9 @@ import type { Choices } from '../model/choices.ts'
 import { Decoder, isOrdered, type Weights } from '../model/decoder.ts'
 import type { Seen } from '../model/seen.ts'
 import { pageBytes, parametersOf, ring, roundingFrom, rowsShape } from '../model/sizes.ts'
+import { Loader } from '../weights/load.ts'
 import type { Source } from '../weights/source.ts'
-import { type Assembly, contextOf, fingerprintOf, kvFormatFor, openSight } from './assembly.ts'
+import { type Assembly, contextOf, fingerprintOf, kvFormatFor } from './assembly.ts'
 import { checkWeights, type Formats, type ModelFiles, planWeights, readModel } from './checkpoint.ts'
 import { shownLogprobs } from './logprobs.ts'
 import { createOutput } from './output.ts'
@@ -191,7 +192,7 @@ export class Engine {
     onPart: (part: Part) => void,
     signal?: AbortSignal,
     trimStart = false,
-    { seen, report: looks }: Pick<Prompt, 'seen' | 'report'> = {},
+    { seen, report: looks, counts }: Partial<Prompt> = {},
   ): Promise<Completion> {
     this.#check(prompt, this.info.context - 1, signal)
     const { tokenizer, config, generation } = this.files
@@ -230,15 +231,11 @@ export class Engine {
     })
     const rest = output.end()
     if (rest || told.length > 0) send(rest)
-    const counted = (type: string) => looks?.reduce((sum, look) => sum + (look.type === type ? look.tokens : 0), 0)
     const usage: Usage = {
       prompt_tokens: prompt.length,
       completion_tokens: output.ids.length,
       total_tokens: prompt.length + output.ids.length,
-      prompt_tokens_details: {
-        cached_tokens: report.cached,
-        ...(looks && { image_tokens: counted('picture')!, video_tokens: counted('video')! }),
-      },
+      prompt_tokens_details: { cached_tokens: report.cached, ...counts },
     }
     onPart({
       type: 'finish',
@@ -348,7 +345,7 @@ async function assemble(options: Assembly): Promise<Engine> {
   warm.catch(() => {}) // awaited behind the weights
   await fill()
   const before = buffers.bytes
-  const seeing = await openSight(options)
+  const seeing = files.sees && (await (await options.vision?.())?.openSeeing(options, Loader))
   const weighed = weightBytes + buffers.bytes - before
   onProgress?.({ phase: 'compile', loaded: files.checkpoint.bytes, total: files.checkpoint.bytes })
   await warm

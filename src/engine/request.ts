@@ -27,7 +27,7 @@ export function checkRequest(request: ChatRequest, sees?: ModelInfo['sees']): vo
     const value = (request as unknown as Record<string, unknown>)[name]
     if (!values.includes(value)) throw new GlmError('request_invalid', `${name} ${shown(value)} is not supported; leave it out.`)
   }
-  checkMessages(request.messages, ['text', ...(sees?.picture ? ['image'] : []), ...(sees?.video ? ['video'] : [])])
+  checkMessages(request.messages, sees ? ['text', 'image', 'video'] : ['text'])
   if (request.tools != null && !Array.isArray(request.tools)) throw new GlmError('request_invalid', 'tools must be an array of functions.')
 }
 

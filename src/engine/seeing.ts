@@ -1,10 +1,7 @@
 // What an engine does for prompts that show something: pixels are prepared on its device, seen by the tower once, and stand in the prompt in the place of
 // their marks. Part of the bundle that the worker fetches for models with a tower.
-import type { SeenReport, WeightsFormat } from '../api/types.ts'
+import type { SeenReport, Usage } from '../api/types.ts'
 import { GlmError, throwIfAborted } from '../errors.ts'
-import type { Buffers } from '../gpu/buffers.ts'
-import type { Gpu } from '../gpu/device.ts'
-import type { Pipelines } from '../gpu/pipeline.ts'
 import type { PicturePlan } from '../media/picture_plan.ts'
 import { openPreparer, type Preparer } from '../media/prepare.ts'
 import type { Sees, Shown } from '../media/shown.ts'
@@ -13,23 +10,11 @@ import { type Encoded, type Seen, seenOf } from '../model/seen.ts'
 import { loadVision, parseVision, planVision, tokensOf, VisionTower } from '../model/vision.ts'
 import type { Tokenizer } from '../text/tokenizer.ts'
 import type { Loader } from '../weights/load.ts'
-import type { Source } from '../weights/source.ts'
-import type { Checkpoint } from '../weights/tensor.ts'
-import type { ModelFiles } from './checkpoint.ts'
+import type { Assembly } from './assembly.ts'
 import { type Kept, KeptSights, keyOf } from './seeing_kept.ts'
 import { type Budget, planShown, type Rule, readRule } from './seeing_rule.ts'
 
-export interface SeeingOptions {
-  files: ModelFiles
-  source: Source
-  gpu: Gpu
-  buffers: Buffers
-  pipelines: Pipelines
-  /** Of the tower. */
-  weights: Exclude<WeightsFormat, 'file'>
-  /** Reads tensors of a checkpoint: the engine's own. */
-  loader: (checkpoint: Checkpoint) => Loader
-  signal?: AbortSignal | undefined
+export type SeeingOptions = Assembly & {
   /** Bytes of embeddings that are kept. */
   keep?: number
 }
@@ -39,6 +24,8 @@ export interface Prompt {
   ids: number[]
   seen?: Seen
   report?: SeenReport[]
+  /** Of its tokens, those of pictures and videos. */
+  counts?: Pick<NonNullable<Usage['prompt_tokens_details']>, 'image_tokens' | 'video_tokens'>
   release(): void
 }
 
@@ -54,16 +41,16 @@ export interface SeeOptions {
 /** Bytes of pixels and patches that are on the GPU at once. */
 const chunkBytes = 2 ** 26
 
-/** Loads the tower of a model; its text model is loaded already. */
-export async function openSeeing(options: SeeingOptions): Promise<Seeing> {
-  const { files, source, gpu, buffers, pipelines, signal } = options
+/** Loads the tower of a model; its text model is loaded already. `Reader`: the engine's own Loader, with the WGSL that it was given. */
+export async function openSeeing(options: SeeingOptions, Reader: typeof Loader): Promise<Seeing> {
+  const { files, source, device: gpu, buffers, pipelines, asked, visionWeights, signal } = options
   const json = files.sees!
   const config = parseVision(json)
   const rule = await readRule(source, json, config, signal)
   const before = buffers.bytes
   const plan = planVision(config, files.checkpoint)
-  const loader = options.loader(plan.checkpoint)
-  const weights = loadVision(plan, loader, options.weights)
+  const loader = new Reader({ gpu, buffers, pipelines, source, checkpoint: plan.checkpoint, ...(signal && { signal }) })
+  const weights = loadVision(plan, loader, visionWeights ?? (asked === 'f32' || asked === 'f16' ? asked : 'q8'))
   await loader.fill()
   await loader.finish()
   const bytes = buffers.bytes - before
@@ -140,7 +127,8 @@ export class Seeing {
       if (held) for (const kept of found) this.#kept.release(kept)
       held = false
     }
-    return { ids: expanded.ids, seen, report, release }
+    const sum = (some: readonly Sight[]) => some.reduce((all, { tokens, plan }) => all + tokens * plan.grid[0], 0)
+    return { ids: expanded.ids, seen, report, counts: { image_tokens: sum(pictures), video_tokens: sum(videos) }, release }
   }
 
   close(): void {
@@ -199,7 +187,7 @@ export class Seeing {
 
   /** A long clip goes by stretches of steps: neither its frames nor its patches need stand on the GPU together. */
   async #encode({ one, plan, tokens }: Sight, signal: AbortSignal | undefined, tell: (patches: number) => void): Promise<GPUBuffer> {
-    const { buffers, gpu } = this.#options
+    const { buffers, device: gpu } = this.#options
     const { rule, tower, preparer } = this.#parts
     const { frames, steps } = one
     const [count, height, width] = plan.grid
