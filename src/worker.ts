@@ -11,10 +11,12 @@ let engine: Engine | undefined
 /** Where the page found tools.js: bundlers see its address there, and leave this import alone. */
 let tools = ''
 const fetchTools = (): Promise<typeof import('./tools.ts')> => import(/* @vite-ignore */ /* webpackIgnore: true */ tools)
-const fetchVision = (address: string) => (): Promise<typeof import('./vision.ts')> =>
-  import(/* @vite-ignore */ /* webpackIgnore: true */ address)
-const fetchFormats = (address: string) => (): Promise<typeof import('./formats.ts')> =>
-  import(/* @vite-ignore */ /* webpackIgnore: true */ address)
+/** A bundle by its address, when it is wanted. */
+const fetched =
+  <Bundle>(address: string) =>
+  (): Promise<Bundle> =>
+    import(/* @vite-ignore */ /* webpackIgnore: true */ address)
+const fetchFormats = fetched<typeof import('./formats.ts')>
 
 serve({
   async load(options, events, signal) {
@@ -59,7 +61,14 @@ async function load(options: WireLoad, events: LoadEvents, signal: AbortSignal):
   const formats = fetchFormats(address)
   const { id, licence, notice } = model
   const about = { ...(id ? { id } : {}), ...(licence ? { licence } : {}), ...(notice ? { notice } : {}) }
-  const common = { ...rest, ...about, gpu: navigator.gpu, tuning: fetchTools, vision: fetchVision(vision), signal }
+  const common = {
+    ...rest,
+    ...about,
+    gpu: navigator.gpu,
+    tuning: fetchTools,
+    vision: fetched<typeof import('./vision.ts')>(vision),
+    signal,
+  }
   if (model.embedded && weights !== 'auto') {
     const { name, files } = model.embedded
     const onProgress = (progress: Omit<Progress, 'cached'>) => events.onProgress({ ...progress, cached: 0 })

@@ -173,9 +173,8 @@ export class Channel {
 
   /** Starts an answer; parts come through `onPart`, its end and its failure too. Pixels go over, and are not copied. */
   chat(request: ShownRequest, onPart: (part: Part) => void, signal?: AbortSignal): void {
-    const pixels = new Set(request.shown?.flatMap(({ frames }) => frames.map(({ data }) => data.buffer)))
     this.#call(
-      (port) => this.#wire.chat(comlink.transfer(request, [...pixels]), comlink.transfer(port, [port])),
+      (port) => this.#wire.chat(comlink.transfer(request, request.pixels ?? []), comlink.transfer(port, [port])),
       (part) => onPart(part as Part),
       signal,
     ).catch((error) => onPart({ type: 'error', error: toWire(error) }))

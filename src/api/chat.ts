@@ -160,7 +160,7 @@ class Parts implements AsyncIterable<Part> {
       return
     }
     if (part.type === 'progress') {
-      this.#onSeeing?.({ loaded: part.loaded, total: part.total })
+      this.#onSeeing?.(part)
       return
     }
     this.#queue.push(part)

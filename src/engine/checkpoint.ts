@@ -65,12 +65,14 @@ export async function readModel(source: Source, { formats = noFormats, signal }:
   const files = isForeign(json)
     ? await (await formats()).readForeign(source, json, signal)
     : { config: parseConfig(json), checkpoint: plainNames(await openCheckpoint(source, signal)) }
-  return { ...files, ...(hasTower(json) && { sees: json }), ...(await readAround(source, signal)) }
+  return {
+    ...files,
+    ...((json as WeightFiles['sees'])!.vision_config != null && { sees: json as WeightFiles['sees'] }),
+    ...(await readAround(source, signal)),
+  }
 }
 
 const noFormats = () => Promise.reject(new GlmError('internal', 'This file needs the formats of the package, and they were not given.'))
-
-const hasTower = (json: unknown): json is Record<string, unknown> => (json as { vision_config?: unknown }).vision_config != null
 
 const isForeign = (json: unknown): json is Record<string, unknown> => {
   const fields = (json ?? {}) as Record<string, unknown>

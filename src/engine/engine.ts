@@ -161,7 +161,7 @@ export class Engine {
 
   /** Answers a chat, part by part; the last part is `finish`. Throws what stops it. */
   async chat(request: ShownRequest, onPart: (part: Part) => void, signal?: AbortSignal): Promise<Completion> {
-    const prompt = await this.prompt(request, signal, (progress) => onPart({ type: 'progress', ...progress }))
+    const prompt = await this.prompt(request, signal, onPart)
     try {
       return await this.complete(prompt.ids, request, onPart, signal, true, prompt)
     } finally {
@@ -173,7 +173,7 @@ export class Engine {
   async prompt(
     request: ShownRequest,
     signal?: AbortSignal,
-    onProgress?: (progress: { loaded: number; total: number }) => void,
+    onProgress?: (part: Extract<Part, { type: 'progress' }>) => void,
   ): Promise<Prompt> {
     checkRequest(request, this.info.sees)
     const { template } = this.files
@@ -344,9 +344,8 @@ async function assemble(options: Assembly): Promise<Engine> {
   const warm = options.chats === false ? Promise.resolve() : runner.warm()
   warm.catch(() => {}) // awaited behind the weights
   await fill()
-  const before = buffers.bytes
   const seeing = files.sees && (await (await options.vision?.())?.openSeeing(options, Loader))
-  const weighed = weightBytes + buffers.bytes - before
+  const weighed = weightBytes + (seeing?.bytes ?? 0)
   onProgress?.({ phase: 'compile', loaded: files.checkpoint.bytes, total: files.checkpoint.bytes })
   await warm
   throwIfAborted(options.signal)

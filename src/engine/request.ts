@@ -10,7 +10,7 @@ import type { SamplingSettings } from '../model/rows.ts'
 export type GenerationRequest = Omit<ChatRequest, 'messages'> & Partial<Pick<ChatRequest, 'messages'>>
 
 /** A chat whose pictures and videos are marks, and come beside it in their order (src/media/shown.ts). */
-export type ShownRequest = ChatRequest & { shown?: Shown[] }
+export type ShownRequest = ChatRequest & { shown?: Shown[]; pixels?: ArrayBuffer[] }
 
 /** Fields that OpenAI has and that are not served yet: refused by name rather than ignored, unless they ask for the default. */
 const unserved: Record<string, readonly unknown[]> = {

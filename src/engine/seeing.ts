@@ -11,6 +11,7 @@ import { loadVision, parseVision, planVision, tokensOf, VisionTower } from '../m
 import type { Tokenizer } from '../text/tokenizer.ts'
 import type { Loader } from '../weights/load.ts'
 import type { Assembly } from './assembly.ts'
+import type { Part } from './parts.ts'
 import { type Kept, KeptSights, keyOf } from './seeing_kept.ts'
 import { type Budget, planShown, type Rule, readRule } from './seeing_rule.ts'
 
@@ -35,7 +36,7 @@ export interface SeeOptions {
   /** Throws where the prompt is too long, before anything is encoded. */
   check?: ((ids: readonly number[]) => void) | undefined
   /** Patches that the tower has seen of those it has not kept. */
-  onProgress?: ((progress: { loaded: number; total: number }) => void) | undefined
+  onProgress?: ((part: Extract<Part, { type: 'progress' }>) => void) | undefined
 }
 
 /** Bytes of pixels and patches that are on the GPU at once. */
@@ -170,7 +171,7 @@ export class Seeing {
         sight.key = await keyOf([named(one, plan), ...one.frames.map(({ data }) => data)])
         const known = this.#kept.use(sight.key)
         const from = before
-        const tell = (patches: number) => options.onProgress?.({ loaded: from + patches, total })
+        const tell = (patches: number) => options.onProgress?.({ type: 'progress', loaded: from + patches, total })
         found.push(known ?? this.#kept.add(sight.key, await this.#encode(sight, options.signal, tell), plan.grid))
         before += patchesOf(plan)
         const { width, height } = plan.resized

@@ -65,8 +65,14 @@ interface Reading {
 /** Pixels that may cross together: they stand in memory in the page, then in the worker. */
 const mostBytes = 2 ** 30
 
-/** The request with marks in place of pictures and videos, which come in `shown` in their order. Nothing of the caller's is changed or closed. */
-export async function readShown<R extends Request>(request: R, { sees, signal }: ShownOptions): Promise<R & { shown: Shown[] }> {
+/**
+ * The request with marks in place of pictures and videos, which come in `shown` in their order; `pixels`: their bytes, which may be handed over. Nothing of
+ * the caller's is changed or closed.
+ */
+export async function readShown<R extends Request>(
+  request: R,
+  { sees, signal }: ShownOptions,
+): Promise<R & { shown: Shown[]; pixels: ArrayBuffer[] }> {
   const shown: Shown[] = []
   const reading = sees && { sees, options: signal ? { signal } : {}, bytes: 0 }
   const messages: unknown[] = []
@@ -83,7 +89,8 @@ export async function readShown<R extends Request>(request: R, { sees, signal }:
     }
     messages.push({ ...(message as object), content: parts })
   }
-  return { ...request, messages, shown }
+  const pixels = new Set(shown.flatMap(({ frames }) => frames.map(({ data }) => data.buffer)))
+  return { ...request, messages, shown, pixels: [...pixels] }
 }
 
 async function readPart(part: Part, reading: Reading | undefined, shown: Shown[]): Promise<{ type: string }> {

@@ -44,9 +44,10 @@ describe('what a message shows', () => {
 
   it('frames with times are taken as they are; a step has the time of its first', async () => {
     const video = { frames: [1, 2, 3, 4, 5].map(grey), times: [0, 1.24, 2.48, 3.72, 4.96] }
-    const { messages, shown } = await readShown(user({ type: 'video', video }), { sees })
+    const { messages, shown, pixels } = await readShown(user({ type: 'video', video }), { sees })
     expect((messages[0] as { content: unknown[] }).content).toEqual([{ type: 'video' }])
     expect(shown[0]!.frames).toEqual(video.frames)
+    expect(pixels).toEqual(shown[0]!.frames.map(({ data }) => data.buffer))
     expect(shown[0]!.steps).toEqual([0, 2.48, 4.96].map((time) => ({ time, label: `${time.toFixed(1)} seconds` })))
     const whole = await readShown(user({ type: 'video', video }), { sees: { ...sees, profile: 'glm-4.1v' } })
     expect(whole.shown[0]!.steps!.map(({ label }) => label)).toEqual(['0', '2', '4'])
@@ -68,7 +69,7 @@ describe('what a message shows', () => {
 
   it('refuses in a sentence what is not there, not whole, or not for this model', async () => {
     const none = undefined
-    expect(await readShown(user({ type: 'text', text: 'a' }), {})).toEqual({ ...user({ type: 'text', text: 'a' }), shown: [] })
+    expect(await readShown(user({ type: 'text', text: 'a' }), {})).toEqual({ ...user({ type: 'text', text: 'a' }), shown: [], pixels: [] })
     expect((await readShown(user({ type: 'image', image: grey(1) }), {}).catch((error) => error)).message).toContain('sees no pictures')
     const edge: Sees = { picture: true, video: false }
     expect(await faultOf({ type: 'video', video: { frames: [grey(1)], times: [0] } }, edge)).toEqual([
