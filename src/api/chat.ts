@@ -116,17 +116,15 @@ async function collect(parts: Parts, head: Head, told: boolean): Promise<ChatCom
 class Parts implements AsyncIterable<Part> {
   readonly #queue: Part[] = []
   readonly #controller = new AbortController()
-  readonly #onSeeing: RequestOptions['onSeeing']
   #ended = false
   #failure: GlmError | undefined
   #wake = () => {}
 
   constructor(channel: Channel, request: ShownRequest, { signal, onSeeing }: RequestOptions) {
-    this.#onSeeing = onSeeing
     if (signal?.aborted) this.abort(signal.reason)
     else {
       signal?.addEventListener('abort', () => this.abort(signal.reason), { once: true })
-      channel.chat(request, (part) => this.#take(part), this.#controller.signal)
+      channel.chat(request, (part) => this.#take(part, onSeeing), this.#controller.signal)
     }
   }
 
@@ -153,14 +151,14 @@ class Parts implements AsyncIterable<Part> {
     }
   }
 
-  #take(part: Part): void {
+  #take(part: Part, onSeeing: RequestOptions['onSeeing']): void {
     if (this.#ended) return
-    if (part.type === 'error') {
-      this.#end(fromWire(part.error))
+    if (part.type === 'progress') {
+      onSeeing?.(part)
       return
     }
-    if (part.type === 'progress') {
-      this.#onSeeing?.(part)
+    if (part.type === 'error') {
+      this.#end(fromWire(part.error))
       return
     }
     this.#queue.push(part)

@@ -181,8 +181,7 @@ export class Engine {
       throw new GlmError('template_invalid', 'This model has no chat template or tokenizer.json; add chat_template.jinja to its folder.')
     const { ids } = template.render(request.messages, { tools: request.tools, addGenerationPrompt: true, variables: request.template })
     const check = (all: readonly number[]) => this.#check(all, this.info.context - 1, signal)
-    const { shown = [], budget } = request
-    return this.seeing?.see(ids, shown, { budget, signal, check, onProgress }) ?? { ids, release() {} }
+    return this.seeing?.see(ids, request, { signal, check, onProgress }) ?? { ids, release() {} }
   }
 
   /** Continues token ids. A chat's answer is trimmed at its start: GLM models begin it with a newline. */
@@ -219,7 +218,7 @@ export class Engine {
       maxTokens: this.info.context - prompt.length,
       signal,
       onToken: (token, logprobs) => {
-        if (!first) onPart({ type: 'start', fingerprint: this.fingerprint, ...(looks && { seen: looks }) })
+        if (!first) onPart({ type: 'start', fingerprint: this.fingerprint, seen: looks })
         first ||= now()
         const { text, finished } = output.push(token)
         // A stop token is no part of the answer.
@@ -369,7 +368,7 @@ async function assemble(options: Assembly): Promise<Engine> {
     context,
     weights: format,
     bytes: { weights: weighed, kv: kvBytes, scratch: buffers.bytes - weighed - kvBytes },
-    ...(seeing ? { sees: seeing.sees } : {}),
+    ...(seeing && { sees: seeing.sees }),
     ...(options.licence ? { licence: options.licence } : {}),
     ...(options.notice ? { notice: options.notice } : {}),
     ...(options.choice ? { choice: options.choice } : {}),

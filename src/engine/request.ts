@@ -53,7 +53,7 @@ function checkParts(content: unknown, index: number, types: readonly string[]): 
     if (!types.includes(type as string) || (type === 'text' && typeof text !== 'string')) {
       throw new GlmError(
         'messages_invalid',
-        `messages[${index}] holds a part of type ${shown(type)}; this model takes ${types.join(', ')} parts only.`,
+        `messages[${index}] holds a part of type ${shown(type)}; this model takes ${types} parts only.`,
       )
     }
   }

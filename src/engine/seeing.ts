@@ -12,6 +12,7 @@ import type { Tokenizer } from '../text/tokenizer.ts'
 import type { Loader } from '../weights/load.ts'
 import type { Assembly } from './assembly.ts'
 import type { Part } from './parts.ts'
+import type { ShownRequest } from './request.ts'
 import { type Kept, KeptSights, keyOf } from './seeing_kept.ts'
 import { type Budget, planShown, type Rule, readRule } from './seeing_rule.ts'
 
@@ -31,7 +32,6 @@ export interface Prompt {
 }
 
 export interface SeeOptions {
-  budget?: Budget | null | undefined
   signal?: AbortSignal | undefined
   /** Throws where the prompt is too long, before anything is encoded. */
   check?: ((ids: readonly number[]) => void) | undefined
@@ -100,9 +100,13 @@ export class Seeing {
   }
 
   /** The ids of a rendered prompt, expanded, with what stands in the place of its marks. Calls take turns. */
-  async see(ids: readonly number[], shown: readonly Shown[], options: SeeOptions = {}): Promise<Prompt> {
+  async see(
+    ids: readonly number[],
+    { shown = [], budget }: Pick<ShownRequest, 'shown' | 'budget'>,
+    options: SeeOptions = {},
+  ): Promise<Prompt> {
     const { tokenizer } = this.#options.files
-    const sights = shown.map((one) => this.#plan(one, options.budget ?? {}))
+    const sights = shown.map((one) => this.#plan(one, budget ?? {}))
     const [pictures, videos] = [sights.filter(({ one }) => !one.steps), sights.filter(({ one }) => one.steps)]
     const expanded = expandPlaceholders(
       ids,

@@ -202,7 +202,7 @@ describe('an engine that sees', () => {
 
   it('without pictures it answers as ever, and tells none', async () => {
     const { start, finish } = await told(engine, { ...requestOf(text), temperature: 0, max_tokens: 1 })
-    expect('seen' in start).toBe(false)
+    expect(start.seen).toBeUndefined()
     expect(finish.usage.prompt_tokens_details).not.toHaveProperty('image_tokens')
   })
 
