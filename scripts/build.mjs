@@ -25,6 +25,7 @@ const entries = [
   { name: 'tools', source: 'src/tools.ts', target: 'page' },
   { name: 'formats', source: 'src/formats.ts', target: 'page' },
   { name: 'media', source: 'src/media/index.ts', target: 'page' },
+  { name: 'agent', source: 'src/text/agent.ts', target: 'page' },
   { name: 'containers', source: 'src/media/container.ts', target: 'page' },
   { name: 'prepare', source: 'src/media/prepare.ts', target: 'page' },
   { name: 'shown', source: 'src/media/shown.ts', target: 'page' },

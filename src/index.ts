@@ -42,4 +42,6 @@ export { errorCodes, GlmError, type GlmErrorCode } from './errors.ts'
 /** Time, and the media that have one: the list stands there. */
 export * from './media/index.ts'
 export { type CatalogEntry, catalog } from './model/catalog.ts'
+/** What a phone agent answered, read and never carried out: the list stands there. */
+export * from './text/agent.ts'
 export { type FileEntry, fromDrop, type LocalModel } from './weights/files.ts'

@@ -21,9 +21,12 @@ const media = [
   ],
 ]
 
+/** What a phone agent answered, another. */
+const agent = ['parseAgent', 'pixelsOf']
+
 it('exports exactly this', () => {
   const own = ['GlmError', 'cache', 'catalog', 'errorCodes', 'fromDrop', 'gpuInfo', 'loadGlm', 'planModel']
-  expect(Object.keys(surface).sort()).toEqual([...own, ...media].sort())
+  expect(Object.keys(surface).sort()).toEqual([...own, ...media, ...agent].sort())
   expect(Object.keys(surface.cache).sort()).toEqual(['delete', 'export', 'import', 'list', 'persist', 'repair', 'size'])
 })
 

@@ -4,14 +4,14 @@
 import { Reader, toTheEnd, Unreadable, type Value } from './agent_call.ts'
 
 /** Thousandths of the screen from its upper left corner, 0 to 1000 (the model is told 0 to 999). */
-export type Point = readonly [x: number, y: number]
+export type ScreenPoint = readonly [x: number, y: number]
 
 export type AgentAction =
   | { type: 'launch'; app: string }
   /** With a message it touches money, privacy and the like: ask the user first. */
-  | { type: 'tap'; at: Point; message?: string }
-  | { type: 'doubleTap' | 'longPress'; at: Point }
-  | { type: 'swipe'; from: Point; to: Point }
+  | { type: 'tap'; at: ScreenPoint; message?: string }
+  | { type: 'doubleTap' | 'longPress'; at: ScreenPoint }
+  | { type: 'swipe'; from: ScreenPoint; to: ScreenPoint }
   /** The field is emptied first. `typeName` types a person's name. */
   | { type: 'type' | 'typeName'; text: string }
   | { type: 'back' | 'home' }
@@ -44,7 +44,7 @@ export function parseAgent(output: string): AgentStep {
 }
 
 /** A point on a screen or a picture of it, in its pixels. */
-export function pixelsOf([x, y]: Point, width: number, height: number): [x: number, y: number] {
+export function pixelsOf([x, y]: ScreenPoint, width: number, height: number): [x: number, y: number] {
   const along = (thousandths: number, size: number) => Math.min(Math.floor((thousandths * size) / 1000), size - 1)
   return [along(x, width), along(y, height)]
 }
@@ -138,7 +138,7 @@ class Fields {
     return value
   }
 
-  point(name: string): Point {
+  point(name: string): ScreenPoint {
     const value = this.#take(name)
     if (!Array.isArray(value) || value.length !== 2 || value.some((one) => one > 1000))
       throw new Unreadable(`${this.action} needs ${name} as two whole numbers from 0 to 1000.`)
