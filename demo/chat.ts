@@ -1,17 +1,22 @@
 // The chat: asks, streams, stops, asks again. It keeps the conversation when the model is changed or lost.
-import type { ChatStream } from 'glm-webgpu'
 import { type AnswerView, createAnswer } from './answer.ts'
+import { type Asked, ask } from './ask.ts'
+import { attached, isAttaching, putBack, startAttach, takeAttached, tell } from './attach.ts'
+import type { Attachment } from './attach-item.ts'
+import { closeLive } from './attach-live.ts'
+import { offerFor, openMenu } from './attach-menu.ts'
 import { codeOf, hideError, showError } from './banner.ts'
-import { messagesOf, newTurn, type Turn } from './conversation.ts'
-import { inEveryLanguage } from './language.ts'
+import { canSee, newTurn, type Turn } from './conversation.ts'
+import { inEveryLanguage, say } from './language.ts'
 import { type Loaded, reload } from './load.ts'
 import { isAtEnd, scrollToEnd } from './scroll.ts'
-import { requestSettings, settingsValid, systemPrompt } from './settings.ts'
-import { speakPart, speakRest } from './speech.ts'
+import { settingsValid } from './settings.ts'
+import { speakRest } from './speech.ts'
 import { part, swap } from './view.ts'
 import { writeWelcome } from './welcome.ts'
 
 const answers = part('answers')
+const composer = part<HTMLFormElement>('composer')
 const prompt = part<HTMLTextAreaElement>('prompt')
 const buttons = Object.fromEntries(['send', 'stop', 'regenerate', 'clear'].map((id) => [id, part<HTMLButtonElement>(id)])) as Record<
   'send' | 'stop' | 'regenerate' | 'clear',
@@ -25,7 +30,7 @@ let views: AnswerView[] = []
 let running: AbortController | undefined
 
 export function startChat(): void {
-  part('composer').addEventListener('submit', (event) => {
+  composer.addEventListener('submit', (event) => {
     event.preventDefault()
     send()
   })
@@ -39,6 +44,7 @@ export function startChat(): void {
   document.addEventListener('keydown', (event) => event.key === 'Escape' && !event.isComposing && stop())
   buttons.regenerate.addEventListener('click', regenerate)
   buttons.clear.addEventListener('click', clear)
+  startAttach(refresh)
   inEveryLanguage(() => {
     for (const view of views) view.refresh()
     refresh()
@@ -48,16 +54,31 @@ export function startChat(): void {
 /** Takes the model that was loaded, or none. */
 export function useModel(loaded: Loaded | undefined): void {
   if (!loaded) stop()
+  else if (loaded !== model) tell(() => '') // it spoke of the model before
   model = loaded
+  offerFor(loaded?.glm.model.sees, loaded?.title)
   refresh()
   if (loaded) offerPrompt()
 }
 
 function send(): void {
   const question = prompt.value.trim()
-  if (question === '' || !model || running || !settingsValid()) return
+  if ((question === '' && attached().length === 0) || !ready(attached())) return
   prompt.value = ''
-  void ask(question)
+  closeLive()
+  void answer(question, takeAttached())
+}
+
+/** Whether a question that shows this can go out now; where a person can help, it is pointed out. */
+function ready(shown: readonly Attachment[]): boolean {
+  if (!model || running || isAttaching() || !settingsValid() || !composer.reportValidity()) return false
+  const { sees } = model.glm.model
+  const unseen = shown.find((one) => !canSee(sees, one))
+  if (!unseen) return true
+  if (!sees?.picture) openMenu()
+  const { title } = model
+  tell(() => say(unseen.kind === 'video' ? 'attachNoVideo' : 'attachNoPicture', { model: title, name: unseen.name }))
+  return false
 }
 
 function stop(): void {
@@ -67,15 +88,24 @@ function stop(): void {
 /** Drops the last answer and asks its question again. */
 function regenerate(): void {
   const last = turns.at(-1)
-  if (!last || !model || running || !settingsValid()) return
-  turns.pop()
-  views.pop()?.element.remove()
-  void ask(last.question)
+  if (!last || !ready(last.shown)) return
+  drop(last)
+  void answer(last.question, last.shown)
+}
+
+function drop(turn: Turn): void {
+  const at = turns.indexOf(turn)
+  if (at < 0) return
+  turns.splice(at, 1)
+  const [view] = views.splice(at, 1)
+  view?.close()
+  view?.element.remove()
 }
 
 function clear(): void {
   stop()
   running = undefined
+  for (const view of views) view.close()
   turns = []
   views = []
   answers.replaceChildren()
@@ -85,9 +115,9 @@ function clear(): void {
   prompt.focus()
 }
 
-async function ask(question: string): Promise<void> {
-  const { glm, title } = model!
-  const turn = newTurn(question, title, glm.model.notice)
+async function answer(question: string, shown: readonly Attachment[]): Promise<void> {
+  const loaded = model!
+  const turn = newTurn(question, shown, loaded.title, loaded.glm.model.notice)
   const view = createAnswer(turn)
   const controller = new AbortController()
   turns.push(turn)
@@ -97,54 +127,46 @@ async function ask(question: string): Promise<void> {
   hideError()
   refresh()
   scrollToEnd()
+  const asked: Asked = { glm: loaded.glm, turns, turn, view, signal: controller.signal }
+  let failure: unknown
   try {
-    const request = {
-      ...requestSettings(),
-      messages: messagesOf(turns, systemPrompt()),
-      stream: true,
-      stream_options: { include_usage: true },
-    } as const
-    await follow(await glm.chat.completions.create(request, { signal: controller.signal }), turn, view)
+    await ask(asked)
     turn.state = 'done'
   } catch (error) {
     turn.state = controller.signal.aborted ? 'stopped' : 'failed'
-    if (turn.state === 'failed') showFailure(error)
+    failure = error
   }
   speakRest(controller.signal.aborted)
+  const back = turn.state !== 'done' && turn.answer === '' && shown.length > 0 && turns.includes(turn)
+  if (running === controller) running = undefined
+  if (back) giveBack(turn)
+  else if (turn.state === 'failed') showFailure(failure, regenerate)
+  if (back && turn.state === 'failed') showFailure(failure, send)
   const atEnd = isAtEnd()
   view.refresh()
   if (atEnd) scrollToEnd()
-  if (running === controller) running = undefined
   refresh()
 }
 
-async function follow(stream: ChatStream, turn: Turn, view: AnswerView): Promise<void> {
-  for await (const { choices, usage, timings } of stream) {
-    const text = choices[0]?.delta.content
-    turn.finish = choices[0]?.finish_reason ?? turn.finish
-    turn.usage = usage ?? turn.usage
-    turn.timings = timings ?? turn.timings
-    if (!text) continue
-    const atEnd = isAtEnd()
-    turn.answer += text
-    view.append(text)
-    if (turn.answer === text) view.refresh()
-    speakPart(text)
-    if (atEnd) scrollToEnd()
-  }
+/** What was shown and not answered is in the message field again, with its words: nothing has to be chosen or typed twice. */
+function giveBack(turn: Turn): void {
+  drop(turn)
+  prompt.value = [turn.question, prompt.value].filter(Boolean).join('\n')
+  putBack(turn.shown, () => say(turn.state === 'failed' ? 'attachFailed' : 'attachStopped'))
 }
 
 /** Some failures end the model, not just the answer. */
-function showFailure(error: unknown): void {
+function showFailure(error: unknown, again: () => void): void {
   const dead = ['device_lost', 'worker_failed', 'closed'].includes(codeOf(error))
   const hopeless = codeOf(error) === 'prompt_too_long' // its sentence says what to do
-  showError(error, dead ? reload : hopeless ? undefined : regenerate)
+  showError(error, dead ? reload : hopeless ? undefined : again)
 }
 
 function refresh(): void {
   const busy = running !== undefined
   const fromRegenerate = busy && document.activeElement === buttons.regenerate
-  prompt.disabled = buttons.send.disabled = !model
+  prompt.disabled = !model
+  buttons.send.disabled = !model || isAttaching()
   buttons.regenerate.disabled = !model || busy || turns.length === 0
   buttons.clear.disabled = turns.length === 0
   if (busy) swap(buttons.stop, buttons.send)
@@ -152,8 +174,8 @@ function refresh(): void {
   if (fromRegenerate) buttons.stop.focus() // a disabled button loses the focus
   part('answers').dataset.state = busy ? 'running' : 'idle'
   writeWelcome(model, turns.length === 0, (question) => {
-    if (!model || running || !settingsValid()) return
-    void ask(question)
+    if (!ready(attached())) return
+    void answer(question, takeAttached())
     offerPrompt()
   })
 }

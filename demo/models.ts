@@ -74,7 +74,7 @@ export function nameMissing(): boolean {
   return missing
 }
 
-function choose(value: string): void {
+export function choose(value: string): void {
   const card = cards.find((one) => one.value === value)!
   card.radio.checked = true
   changed()

@@ -1,8 +1,10 @@
 // Every sentence of the page that is not in an error, in English.
 
+import { attachEn } from './attach_en.ts'
 import { timelineEn } from './timeline_en.ts'
 
 export const en = {
+  ...attachEn,
   ...timelineEn,
   tagline: 'A GLM language model on your own GPU, inside this page.',
   otherLanguage: '中文',

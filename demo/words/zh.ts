@@ -1,8 +1,10 @@
 // The same sentences in Chinese; the type makes the table complete.
+import { attachZh } from './attach_zh.ts'
 import type { Word } from './en.ts'
 import { timelineZh } from './timeline_zh.ts'
 
 export const zh: Record<Word, string> = {
+  ...attachZh,
   ...timelineZh,
   tagline: 'GLM 语言模型，在您自己的 GPU 上，就在这个网页里运行。',
   otherLanguage: 'English',
