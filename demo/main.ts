@@ -1,4 +1,5 @@
 // The demo: puts the parts of the page together and loads the embedded model, so that a newcomer can type within seconds.
+import { actWith, startAgent } from './agent.ts'
 import { startBanner } from './banner.ts'
 import { measureModel, startBench } from './bench.ts'
 import { startChat, useModel } from './chat.ts'
@@ -9,6 +10,7 @@ import { startLanguage } from './language.ts'
 import { load, startLoading, writeModel } from './load.ts'
 import { chosen, startModels } from './models.ts'
 import { loadOptions, startOptions } from './options.ts'
+import { readWith, startOcr } from './ocr.ts'
 import { startPages } from './pages.ts'
 import { askPlan, startPlan } from './plan.ts'
 import { startSettings } from './settings.ts'
@@ -28,11 +30,15 @@ async function start(): Promise<void> {
   startLoading((loaded) => {
     useModel(loaded)
     measureModel(loaded)
+    readWith(loaded)
+    actWith(loaded)
     void refreshKept()
   })
   startChat()
   startBench()
   startTimeline()
+  startOcr()
+  startAgent()
   startPlan()
   startKept()
   startPages()

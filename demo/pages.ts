@@ -1,9 +1,10 @@
-// Which page is shown: the chat, the models at #models, the bench at #bench (or ?bench), or the timeline at #timeline. Model and GPU stand beside all.
+// Which page is shown: the chat, the models at #models, the bench at #bench (or ?bench), the timeline at #timeline,
+// pages that are read at #ocr, a phone agent's action at #agent. Model and GPU stand beside the first three.
 import { part } from './view.ts'
 
-export type Page = 'chat' | 'models' | 'bench' | 'timeline'
+export type Page = 'chat' | 'models' | 'bench' | 'timeline' | 'ocr' | 'agent'
 
-const pages: Page[] = ['chat', 'models', 'bench', 'timeline']
+const pages: Page[] = ['chat', 'models', 'bench', 'timeline', 'ocr', 'agent']
 const listeners: ((page: Page) => void)[] = []
 
 export function page(): Page {

@@ -24,6 +24,7 @@ export const attachEn = {
   attachNoVideo: '{model} sees no videos: take {name} out, or load a model that does.',
   attachStopped: 'Stopped before the answer began: your message is here again.',
   attachFailed: 'It was not answered: your message is here again.',
+  welcomeSees: 'Attach, drop or paste pictures and videos, or start with one of these:',
   live: 'Live picture',
   liveAsking: 'The browser asks whether this page may look.',
   liveOpen: 'Live, on this machine only. Nothing is kept but what you take.',

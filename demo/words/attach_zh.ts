@@ -25,6 +25,7 @@ export const attachZh: Record<keyof typeof attachEn, string> = {
   attachNoVideo: '{model} 看不了视频：请移除 {name}，或加载能看视频的模型。',
   attachStopped: '在回答开始前已停止：您的消息又回到这里。',
   attachFailed: '没有得到回答：您的消息又回到这里。',
+  welcomeSees: '附上、拖入或粘贴图片和视频，或从下面的例子开始：',
   live: '实时画面',
   liveAsking: '浏览器正在询问是否允许本页面观看。',
   liveOpen: '实时画面只在本机；除了您拍下的，什么也不保留。',

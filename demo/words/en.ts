@@ -1,11 +1,13 @@
 // Every sentence of the page that is not in an error, in English.
 
 import { attachEn } from './attach_en.ts'
+import { ocrEn } from './ocr_en.ts'
 import { timelineEn } from './timeline_en.ts'
 
 export const en = {
   ...attachEn,
   ...timelineEn,
+  ...ocrEn,
   tagline: 'A GLM language model on your own GPU, inside this page.',
   otherLanguage: '中文',
   privacy: 'Nothing you type leaves this page. Model files come from the address you choose and stay in this browser.',

@@ -1,11 +1,13 @@
 // The same sentences in Chinese; the type makes the table complete.
 import { attachZh } from './attach_zh.ts'
 import type { Word } from './en.ts'
+import { ocrZh } from './ocr_zh.ts'
 import { timelineZh } from './timeline_zh.ts'
 
 export const zh: Record<Word, string> = {
   ...attachZh,
   ...timelineZh,
+  ...ocrZh,
   tagline: 'GLM 语言模型，在您自己的 GPU 上，就在这个网页里运行。',
   otherLanguage: 'English',
   privacy: '您输入的内容不会离开本页面。模型文件来自您选择的地址，并保存在此浏览器中。',

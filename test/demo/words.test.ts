@@ -6,7 +6,7 @@ import { en, type Word } from '../../demo/words/en.ts'
 import { zh } from '../../demo/words/zh.ts'
 
 const demo = fileURLToPath(new URL('../../demo/', import.meta.url))
-const html = readFileSync(`${demo}index.html`, 'utf8')
+const html = ['index', 'ocr', 'agent'].map((page) => readFileSync(`${demo}${page}.html`, 'utf8')).join('\n')
 const code = readdirSync(demo)
   .filter((file) => file.endsWith('.ts'))
   .map((file) => readFileSync(demo + file, 'utf8'))
