@@ -1,6 +1,7 @@
 // One question to the model: what is done before its first word is told as it goes, then the answer as it comes.
 import type { ChatStream, Glm } from 'glm-webgpu'
 import type { AnswerView } from './answer.ts'
+import type { Attachment } from './attach-item.ts'
 import { type Doing, messagesOf, type Turn } from './conversation.ts'
 import { say } from './language.ts'
 import { isAtEnd, scrollToEnd } from './scroll.ts'
@@ -15,6 +16,9 @@ export interface Asked {
   view: AnswerView
   signal: AbortSignal
 }
+
+/** What has been looked at: its embeddings are most likely still there. */
+const looked = new WeakSet<Attachment>()
 
 /** Patches that the tower makes one token of. */
 const patches = 4
@@ -37,8 +41,15 @@ export async function ask(asked: Asked): Promise<void> {
     doing(asked, loaded < total ? { word: 'shownLooking', share: loaded / total } : { word: 'shownPrompt', tokens })
   }
   const stream = await glm.chat.completions.create(request, { signal, onSeeing })
-  doing(asked, { word: 'shownPrompt' }) // if all was seen before, this is next
+  doing(asked, next(asked))
   await follow(stream, asked)
+}
+
+/** What comes once pictures and frames are read: they are looked at, unless they were, and then the prompt is read. */
+function next({ turn, turns }: Asked): Doing {
+  if (turn.shown.some((one) => !looked.has(one))) return { word: 'shownLooking' }
+  const tokens = turns.flatMap(({ seen = [] }) => seen).reduce((sum, one) => sum + one.tokens, 0)
+  return turn.shown.length === 0 ? { word: 'shownPrompt', tokens } : { word: 'shownPrompt' }
 }
 
 function doing({ turn, view }: Asked, next: Doing): void {
@@ -57,6 +68,7 @@ async function follow(stream: ChatStream, { glm, turn, view }: Asked): Promise<v
     const atEnd = isAtEnd()
     if (seen && turn.shown.length > 0) {
       turn.seen = seen.slice(-turn.shown.length) // those of the turns before come first
+      for (const one of turn.shown) looked.add(one)
       view.seen(glm.model.sees)
     }
     if (text) {

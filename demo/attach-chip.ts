@@ -5,13 +5,13 @@ import { make, number, numberIn } from './view.ts'
 
 export function createChip(item: Attachment, remove: () => void): HTMLElement {
   const { name, kind, width, height, duration, thumb } = item
-  const facts = [say('attachSize', { width: number(width), height: number(height) })]
+  const facts = [`${width} × ${height}`]
   if (kind === 'video') facts.push(say('seconds', { count: number(duration, 1) }))
   thumb.ariaLabel = name
   const told = make('div', { className: 'told' }, make('span', { className: 'name', textContent: name, title: name }))
   told.append(make('span', { className: 'small muted', textContent: facts.join(' · ') }))
   const chip = make('li', {}, thumb, told, removeButton(name, remove))
-  if (kind === 'video') chip.append(stretch(item))
+  if (kind === 'video' && item.source instanceof Blob) chip.append(stretch(item))
   chip.dataset.testid = `attached-${kind}`
   return chip
 }

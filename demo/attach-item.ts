@@ -2,10 +2,17 @@
 import { type ContentPart, GlmError, openMedia, type RgbaPixels, readPicture } from 'glm-webgpu'
 import { make } from './view.ts'
 
+/** Frames that are taken as they are, with their times in seconds. */
+export interface Clip {
+  frames: HTMLCanvasElement[]
+  times: number[]
+}
+
 export interface Attachment {
   kind: 'picture' | 'video'
   name: string
-  file: Blob
+  /** A file; of a video drawn in the page its frames. */
+  source: Blob | Clip
   width: number
   height: number
   /** One element: it moves from the message field to the conversation, and back. */
@@ -42,7 +49,7 @@ async function picture(file: File, signal: AbortSignal): Promise<Attachment> {
   const pixels = await readPicture(file, { signal })
   const { width, height } = pixels
   const thumb = await drawn(pixels)
-  return { kind: 'picture', name: file.name, file, width, height, thumb, duration: 0 }
+  return { kind: 'picture', name: file.name, source: file, width, height, thumb, duration: 0 }
 }
 
 async function drawn({ width, height, data }: RgbaPixels): Promise<HTMLCanvasElement> {
@@ -66,7 +73,7 @@ async function video(file: File, signal: AbortSignal): Promise<Attachment> {
     const frame = await video.frame(0, { signal })
     thumb.getContext('2d')!.drawImage(frame, 0, 0, thumb.width, thumb.height)
     frame.close()
-    return { kind: 'video', name: file.name, file, width, height, thumb, duration }
+    return { kind: 'video', name: file.name, source: file, width, height, thumb, duration }
   } finally {
     media.close()
   }
@@ -80,7 +87,7 @@ function smallCanvas(width: number, height: number): HTMLCanvasElement {
 }
 
 /** What the model is given: of a video all of it, or a stretch. */
-export function partOf({ kind, file, start, end }: Attachment): ContentPart {
-  if (kind === 'picture') return { type: 'image', image: file }
-  return { type: 'video', video: file, ...(start !== undefined && { start }), ...(end !== undefined && { end }) }
+export function partOf({ kind, source, start, end }: Attachment): ContentPart {
+  if (kind === 'picture') return { type: 'image', image: source as Blob }
+  return { type: 'video', video: source, ...(start !== undefined && { start }), ...(end !== undefined && { end }) }
 }

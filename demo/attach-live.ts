@@ -37,7 +37,10 @@ export async function openLive(device: Device): Promise<void> {
   write()
   part('live-close').focus()
   try {
-    const capture = await openers[device]({ signal: mine.controller.signal })
+    const capture = await openers[device]({
+      signal: mine.controller.signal,
+      ...(device === 'camera' && { constraints: { facingMode: 'environment' } }),
+    })
     if (opened !== mine) return capture.close()
     mine.capture = capture
     void capture.ended.then(() => opened === mine && closeLive())

@@ -72,7 +72,7 @@ function write(): void {
 
 /** What comes with the package is loaded at once; for others the Models page says first what they take. */
 function offer(entry: CatalogEntry): HTMLElement {
-  const text = say('attachOne', { title: entry.title, bytes: bytes(entry.bytes, 2) })
+  const text = `${entry.title} · ${bytes(entry.bytes, 2)}`
   const made = make('button', { type: 'button', className: 'plain', textContent: text })
   made.dataset.testid = `attach-load-${entry.id}`
   made.addEventListener('click', () => {

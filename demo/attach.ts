@@ -6,6 +6,7 @@ import { startMenu } from './attach-menu.ts'
 import { codeOf, showError } from './banner.ts'
 import { inEveryLanguage, say } from './language.ts'
 import { page } from './pages.ts'
+import { announce } from './speech.ts'
 import { part } from './view.ts'
 
 /** A file on its way to be an attachment, in the order given. */
@@ -13,6 +14,8 @@ interface Place {
   name: string
   item?: Attachment
   controller: AbortController
+  /** What stands for it; made anew when it is open, or in another language. */
+  chip?: HTMLElement | undefined
 }
 
 const list = part('attached')
@@ -35,7 +38,10 @@ export function startAttach(listener: () => void): void {
   document.addEventListener('paste', paste)
   // Before the page takes what is dropped for a model.
   addEventListener('drop', drop, { capture: true })
-  inEveryLanguage(write)
+  inEveryLanguage(() => {
+    for (const place of places) place.chip = undefined
+    write()
+  })
 }
 
 export const attached = (): Attachment[] => places.flatMap(({ item }) => item ?? [])
@@ -76,7 +82,8 @@ export async function attachFiles(files: readonly File[]): Promise<void> {
       const item = await openAttachment(file, signal)
       if (signal.aborted) continue
       place.item = item
-      tell(() => say('attachDone', { name: file.name }))
+      place.chip = undefined
+      announce(say('attachDone', { name: file.name }))
     } catch (error) {
       places = places.filter((one) => one !== place)
       if (!signal.aborted && codeOf(error) !== 'aborted') showError(error)
@@ -89,20 +96,26 @@ function remove(place: Place): void {
   const at = places.indexOf(place)
   place.controller.abort()
   places = places.filter((one) => one !== place)
-  tell(() => say('attachGone', { name: place.name }))
+  tell(() => '')
+  announce(say('attachGone', { name: place.name }))
   write()
   const buttons = list.querySelectorAll<HTMLElement>('.remove')
   const next = buttons[Math.min(at, buttons.length - 1)] ?? part('attach')
   next.focus()
 }
 
+function chipOf(place: Place): HTMLElement {
+  const gone = () => remove(place)
+  return place.item ? createChip(place.item, gone) : createWaiting(place.name, gone)
+}
+
+/** What stands there stays: a field that is typed in keeps the focus. */
 function write(): void {
-  list.replaceChildren(
-    ...places.map((place) => {
-      const gone = () => remove(place)
-      return place.item ? createChip(place.item, gone) : createWaiting(place.name, gone)
-    }),
-  )
+  const chips = places.map((place) => (place.chip ??= chipOf(place)))
+  for (const chip of [...list.children]) if (!chips.includes(chip as HTMLElement)) chip.remove()
+  chips.forEach((chip, at) => {
+    if (list.children[at] !== chip) list.insertBefore(chip, list.children[at] ?? null)
+  })
   list.hidden = places.length === 0
   news.textContent = told()
   changed()

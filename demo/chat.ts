@@ -7,8 +7,10 @@ import { closeLive } from './attach-live.ts'
 import { offerFor, openMenu } from './attach-menu.ts'
 import { codeOf, hideError, showError } from './banner.ts'
 import { canSee, newTurn, type Turn } from './conversation.ts'
+import type { Example } from './examples.ts'
 import { inEveryLanguage, say } from './language.ts'
 import { type Loaded, reload } from './load.ts'
+import { sceneAttachment } from './scene.ts'
 import { isAtEnd, scrollToEnd } from './scroll.ts'
 import { settingsValid } from './settings.ts'
 import { speakRest } from './speech.ts'
@@ -173,11 +175,15 @@ function refresh(): void {
   else swap(buttons.send, buttons.stop)
   if (fromRegenerate) buttons.stop.focus() // a disabled button loses the focus
   part('answers').dataset.state = busy ? 'running' : 'idle'
-  writeWelcome(model, turns.length === 0, (question) => {
-    if (!ready(attached())) return
-    void answer(question, takeAttached())
-    offerPrompt()
-  })
+  writeWelcome(model, turns.length === 0, (question, scene) => void suggested(question, scene))
+}
+
+/** What an example shows comes with it; else the question is about what is attached. */
+async function suggested(question: string, scene: Example['scene']): Promise<void> {
+  const item = scene && (await sceneAttachment(scene))
+  if (!ready(item ? [item] : attached())) return
+  void answer(question, item ? [item] : takeAttached())
+  offerPrompt()
 }
 
 /** Lets people type at once, unless they are somewhere else on the page, or a keyboard would come up over it. */

@@ -1,7 +1,10 @@
-// What to ask first. The embedded model was trained on these kinds of question; other models get more general ones.
+// What to ask first. The models that come with the package were trained on these kinds of question; others get more general ones.
+import type { ModelInfo } from 'glm-webgpu'
 import type { Language } from './language.ts'
+import type { Scene } from './scene.ts'
 
-type Example = Record<Language, string>
+/** A question in each language, and what it is asked about. */
+export type Example = Record<Language, string> & { scene?: Scene }
 
 const pocket: Example[] = [
   { en: 'What can you do?', zh: '你会什么？' },
@@ -20,4 +23,45 @@ const general: Example[] = [
   { en: 'Write a four-line poem about the sea.', zh: '写一首关于大海的四行诗。' },
 ]
 
-export const examplesFor = (model: string): Example[] => (model === 'pocket' ? pocket : general)
+const shapes: Scene = {
+  name: 'shapes',
+  things: [
+    { kind: 'circle', colour: 'red', place: 0 },
+    { kind: 'circle', colour: 'blue', place: 4 },
+    { kind: 'star', colour: 'purple', place: 2, size: 32 },
+    { kind: 'circle', colour: 'green', place: 6 },
+    { kind: 'square', colour: 'orange', place: 8 },
+  ],
+}
+const digit: Scene = { name: 'digit', things: [{ kind: 7, colour: 'blue', place: 4, size: 72 }] }
+const comes: Scene = {
+  name: 'clip 1',
+  times: [0, 1, 2, 3, 4, 5],
+  things: [
+    { kind: 'square', colour: 'blue', place: 3 },
+    { kind: 'circle', colour: 'red', place: 2, first: 3 },
+  ],
+}
+const moves: Scene = {
+  name: 'clip 2',
+  times: [0, 0.5, 1, 1.5, 2],
+  things: [
+    { kind: 'triangle', colour: 'green', place: 0, way: [15, 0] },
+    { kind: 'star', colour: 'purple', place: 7, last: 2 },
+  ],
+}
+
+const seeing: Example[] = [
+  { en: 'What is there?', zh: '图里有什么？', scene: shapes },
+  { en: 'How many circles are there?', zh: '有几个圆形？', scene: shapes },
+  { en: 'Where is the purple star?', zh: '紫色的星形在哪里？', scene: shapes },
+  { en: 'Which digit is there?', zh: '图里是什么数字？', scene: digit },
+  { en: 'When does the red circle appear?', zh: '红色的圆形什么时候出现？', scene: comes },
+  { en: 'Which way does the green triangle move?', zh: '绿色的三角形往哪边移动？', scene: moves },
+]
+
+/** Where a model sees only pictures, or nothing, it is not asked about more. */
+export function examplesFor(model: string, sees: ModelInfo['sees']): Example[] {
+  const listed = model === 'pocket' ? pocket : model === 'pocket-v' ? seeing : sees ? [...seeing.slice(1, 5), ...general] : general
+  return listed.filter(({ scene }) => !scene || (scene.times ? sees?.video : sees?.picture))
+}

@@ -1,6 +1,6 @@
 // The steps of a video as the model was given them: the frames of each, the very label that it reads beside them, and their tokens.
 import { type Media, openMedia, type ProfileName, type SeenReport, sampleFrames } from 'glm-webgpu'
-import type { Attachment } from './attach-item.ts'
+import type { Attachment, Clip } from './attach-item.ts'
 import { say } from './language.ts'
 import { make, number } from './view.ts'
 
@@ -53,37 +53,61 @@ interface Wanted {
   pictures: HTMLElement[]
 }
 
-/** One pass over the file for all of them. A frame that cannot be decoded leaves its place empty: what the model was given stands beside. */
-async function draw(item: Attachment, { steps, from, pictures }: Wanted, profile: ProfileName, signal: AbortSignal): Promise<void> {
+async function draw(item: Attachment, wanted: Wanted, profile: ProfileName, signal: AbortSignal): Promise<void> {
+  const { source } = item
+  if (!(source instanceof Blob)) return drawClip(item, source, wanted)
   let media: Media | undefined
   try {
-    media = await openMedia(item.file as File, { signal })
-    const { video } = media
-    const width = Math.max(1, Math.round((HEIGHT * item.width) / item.height))
-    const places = new Map<number, HTMLCanvasElement[]>()
-    framesOf(media, item, steps, profile)
-      .slice(from, from + pictures.length)
-      .forEach((frames, k) => {
-        const canvases = frames.map((frame) => {
-          const canvas = make('canvas', { width, height: HEIGHT, ariaHidden: 'true' })
-          places.set(frame, [...(places.get(frame) ?? []), canvas])
-          return canvas
-        })
-        pictures[k]!.replaceChildren(...canvases)
-      })
-    const wanted = [...places.keys()].sort((a, b) => a - b)
-    let at = 0
-    for await (const frame of video!.frames(wanted, { signal })) {
-      for (const canvas of places.get(wanted[at]!)!) canvas.getContext('2d')!.drawImage(frame, 0, 0, width, HEIGHT)
-      at++
-      frame.close()
-    }
+    media = await openMedia(source, { signal })
+    await drawFile(media, item, wanted, profile, signal)
   } catch {
-    // Aborted, or a file that has gone since.
+    // Aborted, or a file that has gone since. A frame that cannot be decoded leaves its place empty: what the model was given stands beside.
   } finally {
     media?.close()
   }
 }
+
+/** One pass over the file for all of them. */
+async function drawFile(media: Media, item: Attachment, { steps, from, pictures }: Wanted, profile: ProfileName, signal: AbortSignal) {
+  const places = new Map<number, HTMLCanvasElement[]>()
+  framesOf(media, item, steps, profile)
+    .slice(from, from + pictures.length)
+    .forEach((frames, k) => {
+      const canvases = frames.map((frame) => {
+        const canvas = newFrame(item)
+        places.set(frame, [...(places.get(frame) ?? []), canvas])
+        return canvas
+      })
+      pictures[k]!.replaceChildren(...canvases)
+    })
+  const wanted = [...places.keys()].sort((a, b) => a - b)
+  let at = 0
+  for await (const frame of media.video!.frames(wanted, { signal })) {
+    for (const canvas of places.get(wanted[at]!)!) paint(canvas, frame)
+    at++
+    frame.close()
+  }
+}
+
+/** Two frames share a step, an odd last one has its own. */
+function drawClip(item: Attachment, { frames }: Clip, { from, pictures }: Wanted): void {
+  pictures.forEach((place, k) => {
+    const shown = frames.slice(2 * (from + k), 2 * (from + k) + 2)
+    place.replaceChildren(
+      ...shown.map((frame) => {
+        const canvas = newFrame(item)
+        paint(canvas, frame)
+        return canvas
+      }),
+    )
+  })
+}
+
+const newFrame = ({ width, height }: Attachment): HTMLCanvasElement =>
+  make('canvas', { width: Math.max(1, Math.round((HEIGHT * width) / height)), height: HEIGHT, ariaHidden: 'true' })
+
+const paint = (canvas: HTMLCanvasElement, frame: CanvasImageSource): void =>
+  canvas.getContext('2d')!.drawImage(frame, 0, 0, canvas.width, canvas.height)
 
 /** The frames of each step, by the model's own rule; where that does not meet the times that were told, the frame at each of those. */
 export function framesOf(

@@ -53,15 +53,14 @@ export function createShown(turn: Turn): ShownView {
 }
 
 function captionOf(item: Attachment, seen: SeenReport | undefined): string {
-  const size = (width: number, height: number) => say('attachSize', { width: number(width), height: number(height) })
   const notes = [item.name]
   if (item.kind === 'video') notes.push(say('shownStretch', stretchOf(item)))
   if (seen) {
-    notes.push(say('shownAs', { size: size(seen.width, seen.height) }))
+    notes.push(say('shownAs', { size: `${seen.width} × ${seen.height}` }))
     if (seen.steps) notes.push(say('shownSteps', { steps: number(seen.steps.length) }))
     notes.push(say('tokens', { count: number(seen.tokens) }))
     if (seen.cached) notes.push(say('shownBefore'))
-  } else if (item.kind === 'picture') notes.push(size(item.width, item.height))
+  } else if (item.kind === 'picture') notes.push(`${item.width} × ${item.height}`)
   return notes.join(' · ')
 }
 

@@ -1,22 +1,34 @@
-// What stands in an empty chat: a sentence, and questions that the model can answer.
-import { examplesFor } from './examples.ts'
+// What stands in an empty chat: a sentence, and questions that the model can answer, with what they are about.
+import { type Example, examplesFor } from './examples.ts'
 import { gpuProblem, isLooking } from './gpu.ts'
 import { language, say } from './language.ts'
 import { isLoading, type Loaded } from './load.ts'
+import { drawScene, middle } from './scene.ts'
 import { make, part } from './view.ts'
 
-export function writeWelcome(loaded: Loaded | undefined, empty: boolean, ask: (question: string) => void): void {
+export function writeWelcome(loaded: Loaded | undefined, empty: boolean, ask: (question: string, scene: Example['scene']) => void): void {
   part('welcome').hidden = !empty
   part('prompt').setAttribute('placeholder', say(loaded ? 'promptReady' : 'promptWaiting'))
   if (!empty) return
   const waiting = isLoading() || isLooking()
-  part('welcome-text').textContent = loaded ? say('welcomeReady') : waiting ? say('welcomeWaiting') : (gpuProblem() ?? say('welcomeNone'))
-  const examples = loaded || waiting ? examplesFor(loaded?.choice.key ?? 'pocket') : []
+  part('welcome-text').textContent = loaded ? ready(loaded) : waiting ? say('welcomeWaiting') : (gpuProblem() ?? say('welcomeNone'))
+  const examples = loaded || waiting ? examplesFor(loaded?.choice.key ?? 'pocket', loaded?.glm.model.sees) : []
   const chips = examples.map((example) => {
-    const button = make('button', { type: 'button', className: 'plain', textContent: example[language()], disabled: !loaded })
+    const button = make('button', { type: 'button', className: 'plain', disabled: !loaded })
+    if (example.scene) button.append(pictureOf(example.scene))
+    button.append(example[language()])
     button.dataset.testid = 'suggestion'
-    button.addEventListener('click', () => ask(example[language()]))
+    button.addEventListener('click', () => ask(example[language()], example.scene))
     return make('li', {}, button)
   })
   part('suggestions').replaceChildren(...chips)
+}
+
+const ready = ({ glm }: Loaded): string => say(glm.model.sees ? 'welcomeSees' : 'welcomeReady')
+
+/** A clip says that it is one. */
+function pictureOf({ things, times }: NonNullable<Example['scene']>): HTMLElement {
+  const canvas = drawScene(things, middle(times))
+  canvas.ariaHidden = 'true'
+  return make('span', { className: times ? 'scene clip' : 'scene' }, canvas)
 }
