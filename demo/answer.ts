@@ -64,6 +64,6 @@ function figuresOf(turn: Turn): string {
 function doingOf({ doing }: Turn): string {
   if (!doing) return say('thinking')
   const { word, share, tokens } = doing
-  if (word === 'shownPrompt' && tokens) return say('shownPromptTokens', { count: number(tokens) })
-  return share === undefined ? say(word) : `${say(word)} ${percent(share)}`
+  const said = tokens ? say('shownPromptTokens', { count: number(tokens) }) : say(word)
+  return share === undefined ? said : `${said} ${percent(share)}`
 }

@@ -20,9 +20,6 @@ export interface Asked {
 /** What has been looked at: its embeddings are most likely still there. */
 const looked = new WeakSet<Attachment>()
 
-/** Patches that the tower makes one token of. */
-const patches = 4
-
 export async function ask(asked: Asked): Promise<void> {
   const { glm, turns, turn, signal } = asked
   const { sees } = glm.model
@@ -32,27 +29,23 @@ export async function ask(asked: Asked): Promise<void> {
     stream: true,
     stream_options: { include_usage: true },
   } as const
-  const shows = turns.some(({ shown }) => shown.length > 0) && sees !== undefined
-  if (!shows) return follow(await glm.chat.completions.create(request, { signal }), asked)
-  doing(asked, { word: 'shownReading' })
-  const onSeeing = ({ loaded, total }: { loaded: number; total: number }) => {
-    if (turn.seen) return
-    const tokens = Math.round(total / patches)
-    doing(asked, loaded < total ? { word: 'shownLooking', share: loaded / total } : { word: 'shownPrompt', tokens })
-  }
-  const stream = await glm.chat.completions.create(request, { signal, onSeeing })
-  doing(asked, next(asked))
+  const shows = sees !== undefined && turns.some(({ shown }) => shown.length > 0)
+  if (shows) doing(asked, { word: 'shownReading' })
+  const stream = await glm.chat.completions.create(request, {
+    signal,
+    onSeeing: ({ loaded, total }) =>
+      doing(asked, loaded < total ? { word: 'shownLooking', share: loaded / total } : { word: 'shownPrompt' }),
+    onReading: ({ loaded, total }) => {
+      if (shows || loaded < total) doing(asked, { word: 'shownPrompt', share: loaded / total, tokens: total })
+    },
+  })
+  // Read in the page; now it is looked at, where it was not before.
+  if (shows) doing(asked, { word: turn.shown.every((one) => looked.has(one)) ? 'shownPrompt' : 'shownLooking' })
   await follow(stream, asked)
 }
 
-/** What comes once pictures and frames are read: they are looked at, unless they were, and then the prompt is read. */
-function next({ turn, turns }: Asked): Doing {
-  if (turn.shown.some((one) => !looked.has(one))) return { word: 'shownLooking' }
-  const tokens = turns.flatMap(({ seen = [] }) => seen).reduce((sum, one) => sum + one.tokens, 0)
-  return turn.shown.length === 0 ? { word: 'shownPrompt', tokens } : { word: 'shownPrompt' }
-}
-
 function doing({ turn, view }: Asked, next: Doing): void {
+  if (turn.seen || turn.answer || turn.state !== 'running') return
   if (turn.doing?.word !== next.word) announce(say(next.word))
   turn.doing = next
   view.refresh()

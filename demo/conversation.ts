@@ -8,7 +8,7 @@ type Sees = ModelInfo['sees']
 export interface Doing {
   word: 'shownReading' | 'shownLooking' | 'shownPrompt'
   share?: number
-  /** Tokens of pictures and videos in the prompt. */
+  /** Of the prompt. */
   tokens?: number
 }
 

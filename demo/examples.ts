@@ -53,15 +53,16 @@ const moves: Scene = {
 
 const seeing: Example[] = [
   { en: 'What is there?', zh: '图里有什么？', scene: shapes },
-  { en: 'How many circles are there?', zh: '有几个圆形？', scene: shapes },
+  { en: 'How many circles are there?', zh: '图里有几个圆形？', scene: shapes },
   { en: 'Where is the purple star?', zh: '紫色的星形在哪里？', scene: shapes },
-  { en: 'Which digit is there?', zh: '图里是什么数字？', scene: digit },
+  { en: 'Which digit is there?', zh: '图里有什么数字？', scene: digit },
   { en: 'When does the red circle appear?', zh: '红色的圆形什么时候出现？', scene: comes },
+  { en: 'When does the purple star vanish?', zh: '紫色的星形什么时候消失？', scene: moves },
   { en: 'Which way does the green triangle move?', zh: '绿色的三角形往哪边移动？', scene: moves },
 ]
 
 /** Where a model sees only pictures, or nothing, it is not asked about more. */
 export function examplesFor(model: string, sees: ModelInfo['sees']): Example[] {
-  const listed = model === 'pocket' ? pocket : model === 'pocket-v' ? seeing : sees ? [...seeing.slice(1, 5), ...general] : general
+  const listed = model === 'pocket' ? pocket : model === 'pocket-v' ? seeing : sees ? [...seeing.slice(0, 4), ...general] : general
   return listed.filter(({ scene }) => !scene || (scene.times ? sees?.video : sees?.picture))
 }

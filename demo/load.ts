@@ -106,7 +106,7 @@ async function unload(): Promise<void> {
 }
 
 function failed(error: unknown, choice: Choice, options: Options, meter: Meter): void {
-  const remote = typeof choice.model === 'string' && choice.key !== 'pocket'
+  const remote = typeof choice.model === 'string' && (!choice.entry || choice.entry.repository !== undefined)
   const keeps = remote && options.cache !== 'none'
   const again = (next: Options, resumed: boolean) => void load(choice, next, resumed)
   if (codeOf(error) === 'aborted') {

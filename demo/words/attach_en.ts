@@ -39,6 +39,6 @@ export const attachEn = {
   shownReading: 'Reading pictures and frames…',
   shownLooking: 'Looking…',
   shownPrompt: 'Reading the prompt…',
-  shownPromptTokens: 'Reading the prompt: {count} tokens of pictures, and the text…',
+  shownPromptTokens: 'Reading the prompt, {count} tokens…',
   shownProgress: 'How much it has looked at',
 }

@@ -40,6 +40,6 @@ export const attachZh: Record<keyof typeof attachEn, string> = {
   shownReading: '正在读取图片和画面…',
   shownLooking: '正在看…',
   shownPrompt: '正在读提示…',
-  shownPromptTokens: '正在读提示：{count} 个图片词元，以及文字…',
+  shownPromptTokens: '正在读提示（{count} 个词元）…',
   shownProgress: '已看完多少',
 }
