@@ -50,8 +50,16 @@ export function offerFor(seeing: Sees, name: string | undefined): void {
 export function openMenu(): void {
   menu.hidden = false
   button.ariaExpanded = 'true'
+  keepInside()
   const first = button.dataset.state === 'blind' ? '#attach-offers :is(button, a)' : '#attach-pick'
   menu.querySelector<HTMLElement>(first)?.focus()
+}
+
+/** On narrow screens it goes as far to the left as it must. */
+function keepInside(): void {
+  menu.style.left = ''
+  const over = menu.getBoundingClientRect().right - document.documentElement.clientWidth + 16
+  if (over > 0) menu.style.left = `${-over}px`
 }
 
 function close(): void {

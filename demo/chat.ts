@@ -142,8 +142,7 @@ async function answer(question: string, shown: readonly Attachment[]): Promise<v
   const back = turn.state !== 'done' && turn.answer === '' && shown.length > 0 && turns.includes(turn)
   if (running === controller) running = undefined
   if (back) giveBack(turn)
-  else if (turn.state === 'failed') showFailure(failure, regenerate)
-  if (back && turn.state === 'failed') showFailure(failure, send)
+  if (turn.state === 'failed') showFailure(failure, back ? send : regenerate)
   const atEnd = isAtEnd()
   view.refresh()
   if (atEnd) scrollToEnd()
