@@ -132,7 +132,7 @@ test('a video has its length, a stretch that is checked, and its steps as the AP
   expect(labels()).toEqual(axis.labels!.slice(0, 12))
   expect(last('shown-video').textContent).toMatch(/^clip\.webm · 0–[\d.]+ s · seen as \d+ × \d+ · \d+ steps of two frames · \d+ tokens$/)
   const canvases = () => [...last('shown-steps').querySelectorAll('canvas')]
-  expect(canvases().length).toBe(2 * labels().length)
+  await until(() => canvases().length === 2 * labels().length)
   await until(() => canvases().every(inked))
 
   part('clear').click()
@@ -257,7 +257,7 @@ test('a still of the camera is a picture; the device is given back when the pane
   await until(() => !take.disabled)
   const before = stopped.mock.calls.length
   location.hash = '#models'
-  await until(() => part('live').hidden)
+  await until(() => part('live').hidden === true)
   expect(stopped.mock.calls.length).toBeGreaterThan(before)
   location.hash = ''
   await until(() => !part('chat-page').hidden)
