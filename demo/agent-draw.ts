@@ -15,7 +15,6 @@ export function drawAction(svg: SVGSVGElement, action: AgentAction, size: Size |
   svg.replaceChildren()
   if (!size) return
   svg.setAttribute('viewBox', `0 0 ${size.width} ${size.height}`)
-  svg.setAttribute('aria-label', wordsOf(action, size))
   // Each line twice: light below, so that it shows on any picture.
   for (const layer of ['below', 'above']) {
     const group = shape('g', { class: layer })
@@ -43,10 +42,7 @@ function arrow([x1, y1]: [number, number], [x2, y2]: [number, number], head: num
   const length = Math.hypot(x2 - x1, y2 - y1)
   if (length === 0) return []
   const [along, size] = [[(x2 - x1) / length, (y2 - y1) / length] as const, Math.min(head, length)]
-  const side = (sign: number) => [
-    x2 - size * (along[0] + sign * 0.6 * along[1]),
-    y2 - size * (along[1] - sign * 0.6 * along[0]),
-  ]
+  const side = (sign: number) => [x2 - size * (along[0] + sign * 0.6 * along[1]), y2 - size * (along[1] - sign * 0.6 * along[0])]
   const points = [side(1), [x2, y2], side(-1)].map(([x, y]) => `${round(x!)},${round(y!)}`).join(' ')
   return [shape('line', { x1, y1, x2, y2 }), shape('polyline', { points })]
 }

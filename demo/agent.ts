@@ -91,8 +91,7 @@ async function show(input: PictureInput, name: string): Promise<void> {
   part('agent-screen').replaceChildren(canvas)
 }
 
-const able = (): Able =>
-  ableOf(model, ({ glm, choice, title }) => /auto-?glm/i.test(`${glm.model.id} ${choice.key} ${title}`))
+const able = (): Able => ableOf(model, ({ glm, choice, title }) => /auto-?glm/i.test(`${glm.model.id} ${choice.key} ${title}`))
 
 async function ask({ glm }: Loaded, { input }: Shot): Promise<void> {
   const controller = new AbortController()

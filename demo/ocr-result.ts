@@ -106,7 +106,9 @@ const writers: Record<Form, (read: Read) => string> = {
   csv: ({ reading }) => contentOf(reading).tables.map(csvOf).join('\r\n'),
   json: ({ name, reading }) => {
     const { tables, fields } = contentOf(reading)
-    const found = fields ? { fields: fields.json } : { text: written(reading, barsOf), ...(tables.length > 0 ? { tables: tables.map(gridOf) } : {}) }
+    const found = fields
+      ? { fields: fields.json }
+      : { text: written(reading, barsOf), ...(tables.length > 0 ? { tables: tables.map(gridOf) } : {}) }
     return JSON.stringify({ file: name, model: reading.title, task: reading.task, ...found }, null, 2)
   },
 }

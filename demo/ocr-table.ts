@@ -48,7 +48,26 @@ const tableMark = /<table(?=[\s>])/gi
 const tag = /<(\/?)([a-z][a-z0-9]*)((?:\s[^<>]*)?)>/gi
 /** Tags that mean a new line, and tags that mean nothing here; any other stays as it is written. */
 const lines = new Set(['br', 'p', 'div', 'li'])
-const mute = new Set(['thead', 'tbody', 'tfoot', 'b', 'strong', 'i', 'em', 'u', 's', 'sub', 'sup', 'span', 'font', 'a', 'ul', 'ol', 'colgroup', 'col'])
+const mute = new Set([
+  'thead',
+  'tbody',
+  'tfoot',
+  'b',
+  'strong',
+  'i',
+  'em',
+  'u',
+  's',
+  'sub',
+  'sup',
+  'span',
+  'font',
+  'a',
+  'ul',
+  'ol',
+  'colgroup',
+  'col',
+])
 const widest = 100
 
 /** Reads the table whose tag stands at `start`; one within it ends it. */
@@ -94,7 +113,7 @@ class Rows {
       this.#caption ??= ''
       return
     }
-    if (lines.has(name) && (name === 'br' || closing)) return this.text('\n')
+    if (lines.has(name)) this.text('\n')
     if (name === 'tr') {
       this.#cell = undefined
       if (!closing) this.#rows.push([])
@@ -168,8 +187,7 @@ function readBars(text: string): Piece[] {
 
 const barCell = (text: string, head: boolean): Cell => ({ text: plain(text.replace(/<br ?\/?>/gi, '\n')), head, columns: 1, rows: 1 })
 
-const isRule = (line: string | undefined): boolean =>
-  line !== undefined && line.includes('-') && cellsOf(line).every((cell) => /^:?-+:?$/.test(cell))
+const isRule = (line = ''): boolean => line.includes('-') && cellsOf(line).every((cell) => /^:?-+:?$/.test(cell))
 
 /** Between bars; a bar behind a backslash is one of the text. */
 function cellsOf(line: string): string[] {
