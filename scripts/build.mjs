@@ -1,4 +1,4 @@
-// Builds dist/: the page entry, the worker, the command line, their types, the embedded model and the demo.
+// Builds dist/: the page entry, the worker, the command line, their types, the embedded models and the demo.
 // One file per entry, so that a consumer's bundler finds `./worker.js` and `./pocket/*` beside `index.js` and nowhere else.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -9,8 +9,7 @@ import { shortener, strip } from './wgsl.mjs'
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
 
-/** What the embedded model ships; everything else in models/pocket (training script, data, README) stays home. */
-export const pocketFiles = [
+const textFiles = [
   'config.json',
   'generation_config.json',
   'tokenizer.json',
@@ -18,6 +17,12 @@ export const pocketFiles = [
   'chat_template.jinja',
   'model.safetensors',
 ]
+
+/** What the embedded models ship; everything else in models/<name> (training script, data, README) stays home. */
+export const embedded = {
+  pocket: textFiles,
+  'pocket-v': [...textFiles, 'preprocessor_config.json', 'video_preprocessor_config.json'],
+}
 
 const entries = [
   { name: 'index', source: 'src/index.ts', target: 'page' },
@@ -46,7 +51,7 @@ export async function build({ root = repository, log = console.error } = {}) {
     else log(`build: ${entry.source} is not there, dist/${entry.name}.js is left out`)
   }
   if (existsSync(join(root, 'src/index.ts'))) declarations(root)
-  copyPocket(root, log)
+  for (const [name, own] of Object.entries(embedded)) copyModel(root, name, own, log)
   if (!existsSync(join(root, 'demo/index.html'))) log('build: demo/index.html is not there, dist/demo is left out')
   else if (existsSync(join(dist, 'index.js'))) await demo(root)
   mkdirSync(join(root, '.cache'), { recursive: true })
@@ -60,11 +65,11 @@ export function isStale(root = repository) {
   if (!existsSync(stamp) || !existsSync(join(root, 'dist'))) return true
   const built = statSync(stamp).mtimeMs
   const sources = ['src', 'shaders', 'demo'].flatMap((folder) => files(join(root, folder)))
-  const pocket = pocketFiles.map((file) => join(root, 'models/pocket', file))
+  const models = Object.entries(embedded).flatMap(([name, own]) => own.map((file) => join(root, 'models', name, file)))
   const single = ['package-lock.json', 'tsconfig.json', 'vite.config.ts', 'scripts/build.mjs', 'scripts/wgsl.mjs'].map((file) =>
     join(root, file),
   )
-  return [...sources, ...pocket, ...single].some((file) => existsSync(file) && statSync(file).mtimeMs > built)
+  return [...sources, ...models, ...single].some((file) => existsSync(file) && statSync(file).mtimeMs > built)
 }
 
 async function bundle(root, { name, source, target, whole }) {
@@ -175,11 +180,11 @@ function declarations(root) {
   writeFileSync(join(root, 'dist/worker.d.ts'), '// Start it as a module worker; it exports nothing.\nexport {}\n')
 }
 
-function copyPocket(root, log) {
-  const missing = pocketFiles.filter((file) => !existsSync(join(root, 'models/pocket', file)))
-  if (missing.length > 0) log(`build: models/pocket lacks ${missing.join(', ')}`)
-  for (const file of pocketFiles) {
-    if (!missing.includes(file)) cpSync(join(root, 'models/pocket', file), join(root, 'dist/pocket', file))
+function copyModel(root, name, own, log) {
+  const missing = own.filter((file) => !existsSync(join(root, 'models', name, file)))
+  if (missing.length > 0) log(`build: models/${name} lacks ${missing.join(', ')}`)
+  for (const file of own) {
+    if (!missing.includes(file)) cpSync(join(root, 'models', name, file), join(root, 'dist', name, file))
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Gpu } from './gpu/device.ts'
 import { tunedKey as keyOf } from './gpu/tuned.ts'
 import { fetched } from './kernels/fetched_files.ts'
-import { addFiles, kernelSources } from './kernels/files.ts'
+import { addFiles, kernelSources } from './kernels/loading_files.ts'
 
 export { bench } from './engine/bench.ts'
 export { tuneModel } from './engine/tuning.ts'

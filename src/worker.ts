@@ -69,11 +69,11 @@ async function load(options: WireLoad, events: LoadEvents, signal: AbortSignal):
     vision: fetched<typeof import('./vision.ts')>(vision),
     signal,
   }
-  if (model.embedded && weights !== 'auto') {
+  // As it comes, the embedded model of text needs no other bundle.
+  if (model.embedded && !model.embedded.sees && !rest.kv && !rest.exact && ['file', 'q4', undefined].includes(weights)) {
     const { name, files } = model.embedded
     const onProgress = (progress: Omit<Progress, 'cached'>) => events.onProgress({ ...progress, cached: 0 })
-    // Keys and values in 8 bits need kernels that the others do without.
-    return Engine.load({ ...common, source: bundledSource(name, files), weights, onProgress, ...(rest.kv === 'q8' && { formats }) })
+    return Engine.load({ ...common, source: bundledSource(name, files), onProgress })
   }
   const { loadFitting, openModel } = await formats()
   const opened = await openModel(model, options, events, signal, { load: Engine.load, read: readModel })

@@ -1,5 +1,5 @@
 // Tests load engines as their sources stand, in one graph of modules: what a page fetches is there from the start.
 import { fetched } from '../src/kernels/fetched_files.ts'
-import { addFiles } from '../src/kernels/files.ts'
+import { addFiles } from '../src/kernels/loading_files.ts'
 
 addFiles(fetched)

@@ -12,8 +12,8 @@ import type { AdapterInfo, BenchOptions, BenchPhase, BenchResult, LoadOptions, M
 export interface WireModel {
   /** What the catalog calls it; others are called by where they lie. */
   id?: string
-  /** The files that ship with the package. */
-  embedded?: { name: string; files: Record<string, string> }
+  /** The files that ship with the package; `sees`: it has a tower. */
+  embedded?: { name: string; files: Record<string, string>; sees: boolean }
   /** A repository on the hub, or an address (weights/place.ts), taken from the page's base. */
   name?: string
   base?: string

@@ -120,11 +120,11 @@ class Parts implements AsyncIterable<Part> {
   #failure: GlmError | undefined
   #wake = () => {}
 
-  constructor(channel: Channel, request: ShownRequest, { signal, onSeeing }: RequestOptions) {
+  constructor(channel: Channel, request: ShownRequest, { signal, ...told }: RequestOptions) {
     if (signal?.aborted) this.abort(signal.reason)
     else {
       signal?.addEventListener('abort', () => this.abort(signal.reason), { once: true })
-      channel.chat(request, (part) => this.#take(part, onSeeing), this.#controller.signal)
+      channel.chat(request, (part) => this.#take(part, told), this.#controller.signal)
     }
   }
 
@@ -151,10 +151,11 @@ class Parts implements AsyncIterable<Part> {
     }
   }
 
-  #take(part: Part, onSeeing: RequestOptions['onSeeing']): void {
+  #take(part: Part, { onSeeing, onReading }: RequestOptions): void {
     if (this.#ended) return
-    if (part.type === 'progress') {
-      onSeeing?.(part)
+    if ('loaded' in part) {
+      const tell = part.type === 'seeing' ? onSeeing : onReading
+      tell?.(part)
       return
     }
     if (part.type === 'error') {

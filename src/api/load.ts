@@ -12,7 +12,7 @@ import type { AdapterInfo, Glm, LoadOptions, Progress } from './types.ts'
 /**
  * Loads a model into a worker of its own.
  *
- * `model` is an id of the catalog (`'pocket'` is embedded), `owner/name` on the hub with `@revision` and `/file.gguf` where wanted, the address of
+ * `model` is an id of the catalog (`'pocket'` and `'pocket-v'` are embedded), `owner/name` on the hub with `@revision` and `/file.gguf` where wanted, the address of
  * a .gguf file or of a folder as Hugging Face lays it out, or Files, a Blob or a handle. Throws `GlmError`; after a failure the page can load again.
  */
 export async function loadGlm(model: string | LocalModel, options: LoadOptions = {}): Promise<Glm> {
@@ -99,10 +99,10 @@ function resolve(model: string | LocalModel): WireModel {
   if (isLocal(model)) return { local: localEntries(model) }
   const known = catalog.find(({ id }) => id === model)
   if (known) {
-    const { id, revision, licence, notice, repository, file } = known
+    const { id, revision, licence, notice, repository, file, sees } = known
     const about = { id, licence, ...(notice ? { notice } : {}) }
     if (repository) return { ...about, name: `${repository}@${revision}/${file}` }
-    return { ...about, embedded: { name: `${id}@${revision}`, files: embedded() } }
+    return { ...about, embedded: { name: `${id}@${revision}`, files: embedded[id]!(), sees } }
   }
   // A worker has a base of its own.
   if (typeof model === 'string') return { name: model, base: globalThis.document?.baseURI ?? globalThis.location.href }

@@ -4,6 +4,8 @@ import type { KvFormat, WeightsFormat } from './types.ts'
 export interface PlanOptions {
   /** Default `file`. `auto`: the best that fits, 16-bit where there is room, else 8, else 4. */
   weights?: WeightsFormat | 'auto'
+  /** How the tower of a model that sees stands. Default: `q8`, and f32 or f16 where the weights are. */
+  visionWeights?: Exclude<WeightsFormat, 'file'>
   /** Positions of keys and values. Default: the model's own limit, at most 4096. */
   context?: number
   kv?: KvFormat
@@ -44,8 +46,8 @@ export interface ModelPlan {
   context: number
   /** Bytes of weight files. */
   download: number
-  /** Bytes on the GPU. */
-  gpu: { weights: number; kv: number; scratch: number; total: number }
+  /** Bytes on the GPU. `weights` are those of a tower too; `seeing`: what it works in and keeps, in a model that has one. */
+  gpu: { weights: number; kv: number; scratch: number; seeing?: number; total: number }
   /** Bytes that the model may take, and whether the caller said so. */
   memory: { bytes: number; given: boolean }
   /** Tensors that are split, and those that fit in no part. */

@@ -52,7 +52,8 @@ export interface LoadOptions {
   createWorker?: () => Worker
   powerPreference?: GPUPowerPreference
   /**
-   * What is kept in IndexedDB. `packed` (default): files that are quantised as they are, others as the 4-bit weights that loading made of them.
+   * What is kept in IndexedDB. `packed` (default): files that are quantised as they are, others as the 4-bit weights that loading made of them;
+   * models that see as they are.
    * `source`: the files as they are. `none`: nothing.
    */
   cache?: 'packed' | 'source' | 'none'
@@ -270,6 +271,8 @@ export interface RequestOptions {
   signal?: AbortSignal
   /** Told while the model looks at pictures and videos that it has not seen before; of all their patches. */
   onSeeing?: (progress: { loaded: number; total: number }) => void
+  /** Told while it reads the prompt; of all its tokens, those it knows from an earlier turn included. */
+  onReading?: (progress: { loaded: number; total: number }) => void
 }
 
 /** What to measure. Prompts are random ids; decoding is greedy and no token ends it. */

@@ -113,7 +113,7 @@ function modelSentences(plan: ModelPlan): string[] {
   const kinds = formats.map((one) => `${one.weights} ${size(one.bytes)}${one.fits ? '' : ' (does not fit)'}`)
   return [
     `${name} is a ${family} model of ${(parameters / 1e6).toFixed(1)} million parameters; its weight files have ${size(download)}.`,
-    `With weights ${weights} and ${context} positions it takes ${size(gpu.total)} of the GPU: weights ${size(gpu.weights)}, keys and values ${size(gpu.kv)}, activations ${size(gpu.scratch)}.`,
+    `With weights ${weights} and ${context} positions it takes ${size(gpu.total)} of the GPU: weights ${size(gpu.weights)}, keys and values ${size(gpu.kv)}, activations ${size(gpu.scratch)}${gpu.seeing === undefined ? '' : `, pictures and videos ${size(gpu.seeing)}`}.`,
     ...(split.length > 0
       ? [`Larger than one binding, and split by rows: ${split.length}, of them ${largest.name} into ${largest.parts}.`]
       : []),

@@ -58,7 +58,7 @@ export async function sourceOf(
   }
   const known = catalog.find(({ id }) => id === model)
   if (known) {
-    if (known.repository === undefined) return folderSource(pocket(setting.home))
+    if (known.repository === undefined) return folderSource(embedded(known.id, setting.home))
     terminal.log([`${known.title} is under the licence ${known.licence}.`, known.notice && `${known.notice}.`].filter(Boolean).join(' '))
     return tell(await openHub(`${known.repository}@${known.revision}/${known.file}`, options))
   }
@@ -91,9 +91,9 @@ function webSource(model: string): Source {
 }
 
 /** Beside dist/cli.js, or in the repository. */
-function pocket(home: string): string {
-  const folder = [join(home, 'pocket'), join(home, '../models/pocket')].find((place) => existsSync(join(place, 'config.json')))
-  if (!folder) throw new GlmError('model_unknown', 'The embedded model is not beside this program; install the package again.')
+function embedded(id: string, home: string): string {
+  const folder = [join(home, id), join(home, '../models', id)].find((place) => existsSync(join(place, 'config.json')))
+  if (!folder) throw new GlmError('model_unknown', `The embedded model ${id} is not beside this program; install the package again.`)
   return folder
 }
 

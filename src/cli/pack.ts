@@ -6,7 +6,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type ModelFiles, readModel } from '../engine/checkpoint.ts'
 import { Packer } from '../engine/packer.ts'
-import { formatName, jsonFile, type PackItem, packItems, sideFiles, type Wishes } from '../engine/packing.ts'
+import { formatName, jsonFile, type PackItem, packItems, sideFiles, towerItems, type Wishes } from '../engine/packing.ts'
 import { asGlmError, GlmError, throwIfAborted } from '../errors.ts'
 import { type Gpu, openGpu } from '../gpu/device.ts'
 import { catalog } from '../model/catalog.ts'
@@ -89,13 +89,15 @@ export interface Packed {
 export async function packFolder(options: PackOptions): Promise<Packed> {
   const { source, folder, signal, wishes = {} } = options
   const files = await readModel(source, { formats, signal })
-  if (files.sees) options.onTensors?.('Its tower is left out: packed, the model reads text only.')
-  const items = packItems(files.config, files.checkpoint, wishes)
+  const tower = towerItems(files)
+  if (files.sees && tower.length === 0)
+    options.onTensors?.('Its tower is left out, since that of a GGUF is in codes of its own: packed, the model reads text only.')
+  const items = [...packItems(files.config, files.checkpoint, wishes), ...tower]
   const plan = planPacked(
     items.map(({ name, packed }) => [name, packed]),
     options,
   )
-  const beside = await sideFiles(source, files, signal)
+  const beside = await sideFiles(source, files, signal, tower.length > 0)
   const licence = options.licence ?? (await licenceOf(source, signal))
   makeRoom(options)
   const written: string[] = []
@@ -270,7 +272,8 @@ async function licenceOf(source: Source, signal?: AbortSignal): Promise<string |
   return licence === 'other' ? (field('license_name') ?? licence) : licence
 }
 
-const groupOf = ({ name, vector }: PackItem): string => (vector ? 'norms and biases' : (/^model\.layers\.\d+/.exec(name)?.[0] ?? name))
+const groupOf = ({ name, vector, copied }: PackItem): string =>
+  vector ? 'norms and biases' : copied ? 'tower, as it is' : (/^model\.layers\.\d+/.exec(name)?.[0] ?? name)
 
 function lineOf(group: readonly PackItem[]): string {
   const kinds = [...new Set(group.map(({ packed }) => formatName(packed)))].join(', ')

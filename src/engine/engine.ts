@@ -6,7 +6,7 @@ import { Buffers, guardMemory } from '../gpu/buffers.ts'
 import { type Gpu, type GpuOptions, openGpu } from '../gpu/device.ts'
 import { Pipelines } from '../gpu/pipeline.ts'
 import type { TunedStore } from '../gpu/tuned.ts'
-import { addFiles } from '../kernels/files.ts'
+import { addFiles } from '../kernels/loading_files.ts'
 import { pageSize } from '../kernels/rows.ts'
 import type { Choices } from '../model/choices.ts'
 import { Decoder, isOrdered, type Weights } from '../model/decoder.ts'
@@ -173,7 +173,7 @@ export class Engine {
   async prompt(
     request: ShownRequest,
     signal?: AbortSignal,
-    onProgress?: (part: Extract<Part, { type: 'progress' }>) => void,
+    onProgress?: (part: Extract<Part, { loaded: number }>) => void,
   ): Promise<Prompt> {
     checkRequest(request, this.info.sees)
     const { template } = this.files
@@ -217,6 +217,7 @@ export class Engine {
       sampling: samplingOf(request, generation, this.info.vocabulary),
       maxTokens: this.info.context - prompt.length,
       signal,
+      onRead: (loaded) => onPart({ type: 'reading', loaded, total: prompt.length }),
       onToken: (token, logprobs) => {
         if (!first) onPart({ type: 'start', fingerprint: this.fingerprint, seen: looks })
         first ||= now()

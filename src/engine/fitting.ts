@@ -42,7 +42,7 @@ const smaller = (weights: WeightsFormat | undefined): WeightsFormat | undefined 
 
 /** What the plan takes, of headers alone. */
 async function chosen(options: Omit<FittingOptions, 'load'>): Promise<WeightsFormat> {
-  const { formats, read, source, signal, context, kv, exact, memory } = options
+  const { formats, read, source, signal, context, kv, exact, memory, visionWeights } = options
   const gpu = await openGpu(options.gpu, options)
   gpu.close()
   const files = await read(source, { formats, signal })
@@ -53,6 +53,7 @@ async function chosen(options: Omit<FittingOptions, 'load'>): Promise<WeightsFor
     ...(kv && { kv }),
     ...(exact && { exact }),
     ...(memory && { memory }),
+    ...(visionWeights && { visionWeights }),
   }
   const { binding, buffer } = gpu.limits
   return planModel(options.id ?? source.name, files, wanted, { binding, buffer, software: gpu.info.software, ...machineMemory() }).weights

@@ -46,8 +46,9 @@ export class Packer {
 
   /** Writes all parts of a tensor; the relative error that it cost, where it is coded. */
   async pack(item: PackItem): Promise<number | undefined> {
-    const { name, vector, coding, pieces = [], kept } = item
+    const { name, vector, copied, coding, pieces = [], kept } = item
     if (vector) return this.#vector(vector)
+    if (copied) return this.#copy(copied)
     const [rows, columns] = item.packed.shape as [number, number]
     const entries = this.#entries(pieces, columns)
     const order = entries.values().next().value?.order
@@ -186,6 +187,16 @@ export class Packer {
       }
     }
     await write(name, 'values', row, bytes)
+  }
+
+  async #copy({ name, file, start, end, shape }: TensorEntry): Promise<undefined> {
+    const { source, signal, write } = this.#options
+    const width = (end - start) / shape[0]!
+    const rows = Math.max(1, Math.floor((this.#values * 4) / width))
+    for (let row = 0; row < shape[0]!; row += rows) {
+      const until = Math.min(end, start + (row + rows) * width)
+      await write(name, 'values', row, await source.read(file, start + row * width, until, signal))
+    }
   }
 
   async #vector({ tensor, length, moves }: VectorPlan): Promise<undefined> {

@@ -8,6 +8,7 @@ import type { Piece, VectorPlan } from '../weights/load.ts'
 import { dtypeOf, type PackedFormat, type PackedTensor, packedSettings } from '../weights/packed.ts'
 import { exists, readJson, readWhole, type Source } from '../weights/source.ts'
 import type { Checkpoint, TensorEntry } from '../weights/tensor.ts'
+import type { WeightFiles } from './checkpoint.ts'
 
 /** What was asked for, where anything was; a source that is quantised otherwise stays as it is, any other becomes q4. */
 export interface Wishes {
@@ -27,6 +28,8 @@ export interface PackItem {
   pieces?: Piece[]
   /** Norms and biases, as f32. */
   vector?: VectorPlan
+  /** Bytes as the file has them. */
+  copied?: TensorEntry
   /** Whether it costs nothing. */
   kept: boolean
 }
@@ -76,6 +79,19 @@ export function packItems(config: Config, { tensors }: Checkpoint, wishes: Wishe
   // The norm behind a layer is read again by the next one.
   const seen = new Set<string>()
   return [...items, ...vectors.filter(({ name }) => !seen.has(name) && seen.add(name))]
+}
+
+/** The tower of a model that sees, as it is stored; nothing where that is no plain numbers (GGUF). */
+export function towerItems({ sees, checkpoint }: Pick<WeightFiles, 'sees' | 'checkpoint'>): PackItem[] {
+  const entries = sees ? [...checkpoint.tensors.values()].filter(({ name }) => /^(model\.)?vis(ual|ion)\./.test(name)) : []
+  const items = entries.map((entry): PackItem | undefined => {
+    const format = entry.blocks || entry.parts ? undefined : Object.entries(dtypeOf).find(([, dtype]) => dtype === entry.dtype)?.[0]
+    const { name, shape } = entry
+    return format === undefined
+      ? undefined
+      : { name, packed: { shape: [...shape], format: format as PackedFormat, whole: true }, copied: entry, kept: true }
+  })
+  return items.every((item) => item !== undefined) ? items : []
 }
 
 /** Two halves of one tensor. */
@@ -143,23 +159,26 @@ const copied = [
   'special_tokens_map.json',
   'chat_template.jinja',
   'preprocessor_config.json',
+  'video_preprocessor_config.json',
   'LICENSE',
   'LICENSE.txt',
   'LICENSE.md',
 ]
 
-/** Config with our settings, tokenizer, template and generation settings: as they were, or written anew from a GGUF's metadata. */
+/** Config with our settings, tokenizer, template and generation settings: as they were, or written anew from a GGUF's metadata. `sees`: with its tower. */
 export async function sideFiles(
   source: Source,
   { config, generation }: { config: Config; generation: GenerationConfig },
   signal?: AbortSignal,
+  sees = false,
 ): Promise<SideFile[]> {
   if (source.entry?.endsWith('.gguf')) return ofGguf(source, source.entry, config, generation, signal)
   const files: SideFile[] = []
   for (const path of copied) if (await exists(source, path, signal)) files.push({ path, bytes: await readWhole(source, path, signal) })
-  // Packed is the text model: without its tower it does not see.
-  const { vision_config: _, ...json } = (await readJson(source, 'config.json', signal)) as Record<string, unknown>
-  return [...files, configFile(json.model_type === 'chatglm' ? configJson(config) : json)]
+  // Without its tower a model does not see.
+  const { vision_config: tower, ...json } = (await readJson(source, 'config.json', signal)) as Record<string, unknown>
+  const own = json.model_type === 'chatglm' ? configJson(config) : json
+  return [...files, configFile(sees ? { ...own, vision_config: tower } : own)]
 }
 
 async function ofGguf(

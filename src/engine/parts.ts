@@ -2,8 +2,8 @@
 import type { FinishReason, SeenReport, Timings, TokenLogprob, Usage, WireError } from '../api/types.ts'
 
 export type Part =
-  /** How much the tower has seen of what the prompt shows, in patches. */
-  | { type: 'progress'; loaded: number; total: number }
+  /** How much the tower has seen of what the prompt shows, in patches; then how much of the prompt was read, in tokens. */
+  | { type: 'seeing' | 'reading'; loaded: number; total: number }
   /** With the first token: which kernel variants make this answer, and what the model was shown. */
   | { type: 'start'; fingerprint: string; seen: SeenReport[] | undefined }
   /** `logprobs`: of the tokens told with this text, those whose text is held back or shown nowhere among them. */

@@ -13,11 +13,14 @@ import { defaultContext, padded, pageBytes, parametersOf, ring, roundingFrom, ro
 import { gigabytes } from '../weights/choose.ts'
 import type { MatrixPlan, VectorPlan } from '../weights/load.ts'
 import type { Checkpoint } from '../weights/tensor.ts'
+import { planSight, type SightPlan, sightScratch, sightWeights, towerFormat } from './plan_seeing.ts'
 
 /** What of a model's files a plan looks at. */
 export interface PlanFiles {
   config: Config
   checkpoint: Checkpoint
+  /** config.json of a model that has a tower. */
+  sees?: Record<string, unknown>
 }
 
 /** What the machine is that the plan is for. */
@@ -49,9 +52,10 @@ export function planModel(name: string, files: PlanFiles, options: PlanOptions, 
   if (config.layers > mostLayers)
     throw new GlmError('config_unsupported', `${name} says it has ${config.layers} layers; download it again.`)
   const tensors = tensorsOf(config)
-  const faults = faultsOf(tensors, checkpoint)
+  const sight = sightOf(files)
+  const faults = [...faultsOf(tensors, checkpoint), ...(sight.fault ? [sight.fault] : [])]
   const memory = memoryOf(options, machine)
-  const sized = (weights: Format) => sizedAs(weights, { files, tensors, options, machine })
+  const sized = (weights: Format) => sizedAs(weights, { files, tensors, sight: sight.plan, options, machine })
   const sizes = (['f16', 'q8', 'q4', 'file'] as const).map((weights) => ({ weights, ...sized(weights) }))
   const formats = sizes.map(({ weights, gpu, all }) => ({ weights, bytes: gpu.total, fits: isHeld(all) && gpu.total <= memory.bytes }))
   const weights = options.weights === 'auto' ? best(formats, checkpoint) : (options.weights ?? 'file')
@@ -73,8 +77,9 @@ export function planModel(name: string, files: PlanFiles, options: PlanOptions, 
   return { ...plan, verdict: verdictOf(plan, machine) }
 }
 
-function checkOptions({ weights = 'file', context, kv, memory }: PlanOptions): void {
+function checkOptions({ weights = 'file', visionWeights = 'q8', context, kv, memory }: PlanOptions): void {
   const known: readonly string[] = ['file', 'f32', 'f16', 'q8', 'q4', 'auto']
+  if (!known.slice(1, 5).includes(visionWeights)) throw wrong(`visionWeights is ${JSON.stringify(visionWeights)}; use f32, f16, q8 or q4.`)
   if (!known.includes(weights)) throw wrong(`weights is ${JSON.stringify(weights)}; use auto, file, f32, f16, q8 or q4.`)
   if (context !== undefined && !(Number.isInteger(context) && context >= 2)) {
     throw wrong(`context is ${context}; use a whole number of positions from 2.`)
@@ -124,6 +129,17 @@ function faultsOf({ matrices, vectors }: Tensors, checkpoint: Checkpoint): strin
   return faults
 }
 
+/** A tower that cannot be read is a fault like a tensor that is not there. */
+function sightOf({ sees, checkpoint }: PlanFiles): { plan?: SightPlan; fault?: string } {
+  if (!sees) return {}
+  try {
+    return { plan: planSight(sees, checkpoint) }
+  } catch (error) {
+    if (!(error instanceof GlmError)) throw error
+    return { fault: error.message }
+  }
+}
+
 const isHeld = (tensors: readonly PlannedTensor[]) => tensors.every(({ parts }) => parts > 0)
 
 // ── bytes ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -131,13 +147,14 @@ const isHeld = (tensors: readonly PlannedTensor[]) => tensors.every(({ parts }) 
 interface Sizing {
   files: PlanFiles
   tensors: Tensors
+  sight: SightPlan | undefined
   options: PlanOptions
   machine: PlanMachine
 }
 
 function sizedAs(
   weights: Format,
-  { files, tensors, options, machine }: Sizing,
+  { files, tensors, sight, options, machine }: Sizing,
 ): { gpu: ModelPlan['gpu']; all: PlannedTensor[]; context: number } {
   const { config, checkpoint } = files
   const limit = Math.min(machine.binding, machine.buffer ?? Infinity)
@@ -145,8 +162,10 @@ function sizedAs(
     const coding = codingOf(plan, checkpoint, weights)
     return { name, plan, coding, order: orderBytes(plan, checkpoint, coding) }
   })
+  const tower = sight && sightWeights(sight, towerFormat(weights, options.visionWeights))
   const all = [
-    ...matrices.map((matrix) => matrixAs(matrix, limit)),
+    ...[...matrices, ...(tower?.matrices ?? [])].map((matrix) => matrixAs(matrix, limit)),
+    ...(tower ? [{ name: 'vision.aux', bytes: tower.vectorBytes, parts: 1 }] : []),
     ...tensors.vectors.map(({ name, plans }) => ({ name, bytes: auxLength(plans) * 4, parts: 1 })),
   ]
   const kv: KvFormat = options.kv ?? (options.exact || weights === 'f32' ? 'f32' : 'f16')
@@ -155,13 +174,15 @@ function sizedAs(
   const software = machine.software === true
   const rounding = !options.exact && software && parametersOf(checkpoint) >= roundingFrom
   const rounds = rounding && matrices.some(({ coding }) => scaled(coding.format))
-  const ordered = matrices.some(({ order }) => order > 0)
+  const ordered = matrices.some(({ order = 0 }) => order > 0)
   const gpu = {
     weights: all.reduce((sum, { bytes }) => sum + bytes, 0),
     kv: config.layers * pages * pageBytes(config, kv),
     scratch: scratchBytes(config, { limit, pages, kv, software, rounds, ordered }),
   }
-  return { gpu: { ...gpu, total: gpu.weights + gpu.kv + gpu.scratch }, all, context: Math.min(pages * pageSize, wanted) }
+  const seeing = sight ? sightScratch(sight, software) : 0
+  const total = gpu.weights + gpu.kv + gpu.scratch + seeing
+  return { gpu: { ...gpu, ...(sight && { seeing }), total }, all, context: Math.min(pages * pageSize, wanted) }
 }
 
 interface Coded {
@@ -169,10 +190,10 @@ interface Coded {
   plan: MatrixPlan
   coding: Coding
   /** Bytes of an order that its columns keep. */
-  order: number
+  order?: number
 }
 
-function matrixAs({ name, plan, coding, order }: Coded, limit: number): PlannedTensor {
+function matrixAs({ name, plan, coding, order = 0 }: Coded, limit: number): PlannedTensor {
   const parts = splitRows(coding, plan.rows, plan.columns, limit)
   // What fits nowhere still has a size.
   const all = parts.length > 0 ? parts : splitRows(coding, plan.rows, plan.columns, Infinity)

@@ -148,6 +148,7 @@ export class Scheduler {
     sequence.valid = end
     sequence.scheduled = end
     pages.share(sequence.pages, keysOf(sequence).slice(0, end))
+    sequence.generation.onRead?.(end)
     if (!last || sequence.state === 'done') return
     sequence.state = 'decode'
     this.#deliver(sequence, reading!, 0, drawn!.generated)

@@ -5,6 +5,7 @@ import { GlmError, throwIfAborted } from '../errors.ts'
 import type { PicturePlan } from '../media/picture_plan.ts'
 import { openPreparer, type Preparer } from '../media/prepare.ts'
 import type { Sees, Shown } from '../media/shown.ts'
+import { type Budget, planShown } from '../media/shown_size.ts'
 import { expandPlaceholders, type PlaceholderIds } from '../model/placeholders.ts'
 import { type Encoded, type Seen, seenOf } from '../model/seen.ts'
 import { loadVision, parseVision, planVision, tokensOf, VisionTower } from '../model/vision.ts'
@@ -12,9 +13,10 @@ import type { Tokenizer } from '../text/tokenizer.ts'
 import type { Loader } from '../weights/load.ts'
 import type { Assembly } from './assembly.ts'
 import type { Part } from './parts.ts'
+import { keptBytes, passingBytes, towerFormat } from './plan_seeing.ts'
 import type { ShownRequest } from './request.ts'
 import { type Kept, KeptSights, keyOf } from './seeing_kept.ts'
-import { type Budget, planShown, type Rule, readRule } from './seeing_rule.ts'
+import { type Rule, readRule } from './seeing_rule.ts'
 
 export type SeeingOptions = Assembly & {
   /** Bytes of embeddings that are kept. */
@@ -36,11 +38,8 @@ export interface SeeOptions {
   /** Throws where the prompt is too long, before anything is encoded. */
   check?: ((ids: readonly number[]) => void) | undefined
   /** Patches that the tower has seen of those it has not kept. */
-  onProgress?: ((part: Extract<Part, { type: 'progress' }>) => void) | undefined
+  onProgress?: ((part: Extract<Part, { loaded: number }>) => void) | undefined
 }
-
-/** Bytes of pixels and patches that are on the GPU at once. */
-const chunkBytes = 2 ** 26
 
 /** Loads the tower of a model; its text model is loaded already. `Reader`: the engine's own Loader, with the WGSL that it was given. */
 export async function openSeeing(options: SeeingOptions, Reader: typeof Loader): Promise<Seeing> {
@@ -51,7 +50,7 @@ export async function openSeeing(options: SeeingOptions, Reader: typeof Loader):
   const before = buffers.bytes
   const plan = planVision(config, files.checkpoint)
   const loader = new Reader({ gpu, buffers, pipelines, source, checkpoint: plan.checkpoint, ...(signal && { signal }) })
-  const weights = loadVision(plan, loader, visionWeights ?? (asked === 'f32' || asked === 'f16' ? asked : 'q8'))
+  const weights = loadVision(plan, loader, towerFormat(asked, visionWeights))
   await loader.fill()
   await loader.finish()
   const bytes = buffers.bytes - before
@@ -87,12 +86,12 @@ export class Seeing {
     this.bytes = parts.bytes
     this.#options = options
     this.#parts = parts
-    this.#kept = new KeptSights(options.buffers, options.keep ?? 2 ** 27)
+    this.#kept = new KeptSights(options.buffers, options.keep ?? keptBytes)
   }
 
   get sees(): Sees {
-    const { labels } = this.#parts.rule
-    return { picture: true, video: labels !== undefined, ...(labels ? { profile: labels } : {}) }
+    const { labels, sizes } = this.#parts.rule
+    return { picture: true, video: labels !== undefined, ...(labels ? { profile: labels } : {}), sizes }
   }
 
   get tower(): VisionTower {
@@ -142,7 +141,9 @@ export class Seeing {
   }
 
   #plan(one: Shown, budget: Budget): Sight {
-    const plan = planShown(one, this.#parts.rule, budget)
+    const { sizes } = this.#parts.rule
+    // Made smaller already: by the same rule, of what it was.
+    const plan = planShown(one, one.size ? { ...sizes, size: one.size } : sizes, budget)
     const [, height, width] = plan.grid
     return { one, plan, tokens: tokensOf(this.tower.config, [1, height, width]), key: 0 }
   }
@@ -175,7 +176,7 @@ export class Seeing {
         sight.key = await keyOf([named(one, plan), ...one.frames.map(({ data }) => data)])
         const known = this.#kept.use(sight.key)
         const from = before
-        const tell = (patches: number) => options.onProgress?.({ type: 'progress', loaded: from + patches, total })
+        const tell = (patches: number) => options.onProgress?.({ type: 'seeing', loaded: from + patches, total })
         found.push(known ?? this.#kept.add(sight.key, await this.#encode(sight, options.signal, tell), plan.grid))
         before += patchesOf(plan)
         const { width, height } = plan.resized
@@ -199,13 +200,13 @@ export class Seeing {
     const row = tower.config.text * 4
     const { temporal } = tower.config
     const each = frames[0]!.data.length * temporal + height * width * plan.shape[1]! * 4
-    const stretch = Math.max(1, Math.floor(chunkBytes / each))
+    const stretch = Math.max(1, Math.floor(passingBytes / each))
     const rows = buffers.make('what is seen', count * tokens * row)
     try {
       for (let step = 0; step < count; step += stretch) {
         throwIfAborted(signal)
         const own = steps ? frames.slice(step * temporal, (step + stretch) * temporal) : frames
-        const size = { profile: rule.profile, size: plan.resized }
+        const size = { profile: rule.sizes.profile, size: plan.resized }
         const prepared = await preparer.toBuffer(own, steps ? { ...size, video: true } : size)
         try {
           const onProgress = ({ loaded }: { loaded: number }) => tell(step * height * width + loaded)

@@ -16,6 +16,8 @@ export interface Generation {
    * with a mask in it makes one token per submit.
    */
   mask?: (answer: readonly number[]) => Uint32Array | undefined
+  /** Told behind every stretch of the prompt: tokens that were read or known. */
+  onRead?: (tokens: number) => void
   /** Takes a token, with its log-probabilities where `sampling` asks for them; false ends the generation. */
   onToken: (token: number, logprobs?: Logprobs) => boolean
 }

@@ -1,7 +1,7 @@
 // The kernel variants in use: what the tuner kept from earlier loads, else what is known of the adapter; and what it finds while nobody asks.
 import type { Gpu } from '../gpu/device.ts'
 import type { TunedStore } from '../gpu/tuned.ts'
-import { addFiles } from '../kernels/files.ts'
+import { addFiles } from '../kernels/loading_files.ts'
 import type { Matrix } from '../kernels/matrix.ts'
 import {
   type Choice,

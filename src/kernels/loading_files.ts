@@ -1,34 +1,43 @@
-// The WGSL that codes weights while they load, under its names in shaders/: apart, because the lazy bundle wants these files and no others.
+// The WGSL that codes weights while they load, under its names in shaders/: apart, because the lazy bundle wants these files and no others. And the
+// shelf on which every bundle has its WGSL: its own, and what was fetched.
 import bytes from '../../shaders/bytes.wgsl?raw'
 import codes from '../../shaders/codes.wgsl?raw'
 import half from '../../shaders/half.wgsl?raw'
 import quantiseFromBf16 from '../../shaders/quantise/from_bf16.wgsl?raw'
-import quantiseFromF16 from '../../shaders/quantise/from_f16.wgsl?raw'
-import quantiseFromF32 from '../../shaders/quantise/from_f32.wgsl?raw'
-import quantiseToF16 from '../../shaders/quantise/to_f16.wgsl?raw'
-import quantiseToF32 from '../../shaders/quantise/to_f32.wgsl?raw'
 import quantiseToQ4 from '../../shaders/quantise/to_q4.wgsl?raw'
-import quantiseToQ8 from '../../shaders/quantise/to_q8.wgsl?raw'
 import quantise from '../../shaders/quantise.wgsl?raw'
 import window from '../../shaders/window.wgsl?raw'
+import { GlmError } from '../errors.ts'
 import type { ShaderFile } from '../gpu/shader.ts'
+import type { FetchedName } from './fetched_files.ts'
 
-export const loading = {
-  bytes: bytes,
-  codes: codes,
-  half: half,
+const own = {
+  bytes,
+  codes,
+  half,
   'quantise/from_bf16': quantiseFromBf16,
-  'quantise/from_f16': quantiseFromF16,
-  'quantise/from_f32': quantiseFromF32,
-  'quantise/to_f16': quantiseToF16,
-  'quantise/to_f32': quantiseToF32,
   'quantise/to_q4': quantiseToQ4,
-  'quantise/to_q8': quantiseToQ8,
-  quantise: quantise,
-  window: window,
+  quantise,
+  window,
 }
 
-export type LoadingName = keyof typeof loading
+export type LoadingName = keyof typeof own | FetchedName
 
-export const loadingFiles = (...names: LoadingName[]): ShaderFile[] =>
-  names.map((name) => ({ name: `${name}.wgsl`, source: loading[name] }))
+const sources = new Map<string, string>(Object.entries(own))
+
+/** Such as what stands in no bundle but a fetched one (fetched_files.ts). */
+export function addFiles(files: Record<string, string>): void {
+  for (const [name, source] of Object.entries(files)) sources.set(name, source)
+}
+
+/** All of WGSL: a change of it makes what was measured before worthless. */
+export const kernelSources = (): string[] => [...sources.values()]
+
+export const shelved = <Name extends string>(...names: Name[]): ShaderFile[] =>
+  names.map((name) => {
+    const source = sources.get(name)
+    if (source === undefined) throw new GlmError('internal', `${name}.wgsl was not fetched.`)
+    return { name: `${name}.wgsl`, source }
+  })
+
+export const loadingFiles = shelved<LoadingName>

@@ -30,7 +30,6 @@ import visionStore from '../../shaders/vision/store.wgsl?raw'
 import visionSwiglu from '../../shaders/vision/swiglu.wgsl?raw'
 import visionTight from '../../shaders/vision/tight.wgsl?raw'
 import visionUnbiased from '../../shaders/vision/unbiased.wgsl?raw'
-import visionWindows from '../../shaders/vision/windows.wgsl?raw'
 import weightsCentreNone from '../../shaders/weights/centre/none.wgsl?raw'
 import weightsCentreOwn from '../../shaders/weights/centre/own.wgsl?raw'
 import weightsCentreSuper from '../../shaders/weights/centre/super.wgsl?raw'
@@ -77,7 +76,6 @@ const own = {
   'vision/swiglu': visionSwiglu,
   'vision/tight': visionTight,
   'vision/unbiased': visionUnbiased,
-  'vision/windows': visionWindows,
   'weights/centre/none': weightsCentreNone,
   'weights/centre/own': weightsCentreOwn,
   'weights/centre/super': weightsCentreSuper,

@@ -1,8 +1,9 @@
-// A convolution whose windows do not overlap as a matrix: its columns are put in the order of its inputs while it loads, not per picture.
+// A convolution whose windows do not overlap as a matrix: its columns are put in the order of its inputs while it loads, not per picture. A plan knows of it
+// too, so its WGSL is not among vision_files.ts.
+import source from '../../shaders/vision/windows.wgsl?raw'
 import type { Kernel } from '../gpu/pipeline.ts'
 import type { Coding } from './matrix.ts'
 import { quantise, type SourceType } from './quantise.ts'
-import { seeFiles } from './vision_files.ts'
 
 /** [rows][inputs][taps] in the file, [rows][taps][stride] as a matrix, zero behind the inputs. */
 export interface Windows {
@@ -18,7 +19,7 @@ export const windows = (from: SourceType, { inputs, taps, stride }: Windows, to:
   quantise(
     {
       name: `windows ${from}`,
-      files: seeFiles('vision/windows'),
+      files: [{ name: 'vision/windows.wgsl', source }],
       constants: { INPUTS: inputs, TAPS: taps, STRIDE: stride, SOURCE: sources[from] },
     },
     to,

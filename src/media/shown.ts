@@ -15,6 +15,11 @@ import {
   toSeconds,
 } from './index.ts'
 import { walk } from './marks.ts'
+import { pixelSource } from './pixel_source.ts'
+import type { YuvPixels } from './pixels.ts'
+import type { Size } from './resize.ts'
+import { Fit } from './shown_fit.ts'
+import type { Budget, SizeRule } from './shown_size.ts'
 
 /** What a model sees: of pictures, and of videos by which rule. */
 export interface Sees {
@@ -22,6 +27,8 @@ export interface Sees {
   video: boolean
   /** How its videos are sampled and labelled. */
   profile?: ProfileName
+  /** How large they become. */
+  sizes?: SizeRule
 }
 
 /** A picture, or a video's frames: two of them share a step, an odd last one has its own. */
@@ -29,6 +36,8 @@ export interface Shown {
   frames: Pixels[]
   /** Of a video: when each step was, and how the model reads it. */
   steps?: { time: Seconds; label: string }[]
+  /** What the frames were made to be, where they were too many bytes to cross. */
+  size?: Size
 }
 
 /** The part of a message that holds a video. */
@@ -45,6 +54,7 @@ export interface VideoPart {
 
 interface Request {
   messages: readonly unknown[]
+  budget?: Budget | null
 }
 
 export interface ShownOptions {
@@ -57,6 +67,7 @@ type Part = Record<string, unknown>
 
 interface Reading {
   sees: Sees
+  budget: Budget | null | undefined
   options: { signal?: AbortSignal }
   /** Of all pixels read so far. */
   bytes: number
@@ -74,7 +85,7 @@ export async function readShown<R extends Request>(
   { sees, signal }: ShownOptions,
 ): Promise<R & { shown: Shown[]; pixels: ArrayBuffer[] }> {
   const shown: Shown[] = []
-  const reading = sees && { sees, options: signal ? { signal } : {}, bytes: 0 }
+  const reading = sees && { sees, budget: request.budget, options: signal ? { signal } : {}, bytes: 0 }
   const messages: unknown[] = []
   for (const message of request.messages) {
     const { content } = (message ?? {}) as { content?: unknown }
@@ -112,19 +123,29 @@ async function readPart(part: Part, reading: Reading | undefined, shown: Shown[]
 const refused = (text: string) => new GlmError('messages_invalid', text)
 
 const readers: Record<string, (part: Part, reading: Reading) => Promise<Shown>> = {
-  image: async ({ image }, reading) => ({ frames: [await own(image, reading)] }),
-  image_url: async ({ image_url }, reading) => {
+  image: ({ image }, reading) => ofPicture(image, reading),
+  image_url: ({ image_url }, reading) => {
     const address = typeof image_url === 'string' ? image_url : (image_url as { url?: unknown } | undefined)?.url
     if (typeof address !== 'string') throw refused('A part of type image_url has no address; give image_url: { url }.')
-    return { frames: [await own(address, reading)] }
+    return ofPicture(address, reading)
   },
   video: (part, reading) => readVideo(part as unknown as VideoPart, reading),
   timeline: ({ timeline }, reading) => ofTimeline(timeline as Timeline, reading),
 }
 
+async function ofPicture(input: unknown, reading: Reading): Promise<Shown> {
+  const fit = new Fit({ sizes: reading.sees.sizes, budget: reading.budget })
+  return fitted([await own(input, fit, reading)], fit)
+}
+
+const fitted = (frames: Pixels[], { size }: Fit): Shown => ({ frames, ...(size && { size }) })
+
+/** For `count` frames of a video, two of them in a step. */
+const fitOf = (count: number, { sees, budget }: Reading) => new Fit({ sizes: sees.sizes, budget }, count, Math.ceil(count / 2))
+
 /** Pixels that may be handed over: the caller's are copied. */
-async function own(input: unknown, reading: Reading): Promise<Pixels> {
-  const pixels = counted(isPixels(input) ? input : await readPicture(input as PictureInput, reading.options), reading)
+async function own(input: unknown, fit: Fit, reading: Reading): Promise<Pixels> {
+  const pixels = counted(fit.take(isPixels(input) ? input : await readPicture(input as PictureInput, reading.options)), reading)
   return pixels === input ? { ...pixels, data: new Uint8Array(pixels.data) } : pixels
 }
 
@@ -138,7 +159,15 @@ function counted(pixels: Pixels, reading: Reading): Pixels {
   return pixels
 }
 
-const isPixels = (input: unknown): input is Pixels => ['I420', 'NV12'].includes((input as Pixels | undefined)?.format as string)
+/** Planes of luma and chroma, whole; other pixels are a picture like any. */
+function isPixels(input: unknown): input is Pixels {
+  const { format, data, planes } = (input ?? {}) as Partial<YuvPixels>
+  if (format !== 'I420' && format !== 'NV12') return false
+  if (!(data instanceof Uint8Array && Array.isArray(planes)))
+    throw new GlmError('request_invalid', `A picture in ${format} lacks its data or planes; give both, or RGBA.`)
+  pixelSource(input as Pixels)
+  return true
+}
 
 function readVideo({ video, fps, start, end }: VideoPart, reading: Reading): Promise<Shown> {
   for (const [name, value] of Object.entries({ fps, start, end })) {
@@ -156,9 +185,13 @@ async function ofFrames(frames: readonly unknown[], times: unknown, reading: Rea
   const rising = given.every((time, i) => typeof time === 'number' && Number.isFinite(time) && time >= (given[i - 1] ?? 0))
   if (frames.length === 0 || given.length !== frames.length || !rising)
     throw refused(`A video has ${frames.length} frames and ${given.length} times; give each frame its time in seconds, rising from 0.`)
+  const fit = fitOf(frames.length, reading)
   const pixels: Pixels[] = []
-  for (const frame of frames) pixels.push(await own(frame, reading))
-  return { frames: pixels, steps: stepsOf(given, reading) }
+  for (const frame of frames) {
+    throwIfAborted(reading.options.signal)
+    pixels.push(await own(frame, fit, reading))
+  }
+  return { ...fitted(pixels, fit), steps: stepsOf(given, reading) }
 }
 
 /** A step has the time of the first of its two frames. */
@@ -181,17 +214,19 @@ async function ofFile(file: Blob, { fps, start, end }: Pick<VideoPart, 'fps' | '
     const length = Math.min(media.start + media.duration, media.start + (end ?? Infinity)) - from
     const taken = fps === undefined ? ruled(times, length, reading) : every(times, fps)
     const frames = new Map<number, Pixels>()
+    const fit = fitOf(taken.length, reading)
     const wanted = [...new Set(taken)].map((i) => within[i]!)
     let at = 0
     for await (const frame of video.frames(wanted, reading.options)) {
       try {
-        frames.set(wanted[at++]!, counted(await framePixels(frame), reading))
+        frames.set(wanted[at++]!, counted(fit.take(await framePixels(frame)), reading))
       } finally {
         frame.close()
       }
     }
     const seconds = taken.map((i) => video.times[within[i]!]! - media.start)
-    return { frames: taken.map((i) => frames.get(within[i]!)!), steps: stepsOf(seconds, reading) }
+    const shown = taken.map((i) => frames.get(within[i]!)!)
+    return { ...fitted(shown, fit), steps: stepsOf(seconds, reading) }
   } finally {
     media.close()
   }
@@ -231,10 +266,17 @@ async function ofTimeline(timeline: Timeline, reading: Reading): Promise<Shown> 
   const policies = { [id]: 'nearest' as const }
   const rendered = timeline.render(timeline.plan({ axis: { kind: 'explicit', ticks }, policies, durationTolerance }))[id]!
   const frames = new Map<number, Pixels>()
+  const fit = fitOf(places.length, reading)
   for (const [at, frame] of rendered.frames!.entries()) {
     throwIfAborted(reading.options.signal)
-    frames.set(wanted[at]!, await own(await frame, reading))
+    frames.set(wanted[at]!, await own(await frame, fit, reading))
   }
   const steps = axis.labels!.map((label, step) => ({ time: toSeconds(axis.times[step]!), label }))
-  return { frames: places.map((cell) => frames.get(cell)!), steps }
+  return {
+    ...fitted(
+      places.map((cell) => frames.get(cell)!),
+      fit,
+    ),
+    steps,
+  }
 }

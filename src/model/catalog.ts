@@ -7,7 +7,7 @@ export interface CatalogEntry {
   repository?: string
   /** The GGUF in it. */
   file?: string
-  /** A commit where one is known to hold the file, else `main`. Of the embedded model: first digits of its weights' SHA-256. */
+  /** A commit where one is known to hold the file, else `main`. Of an embedded model: first digits of its weights' SHA-256. */
   revision: string
   /** Bytes of the files that a load reads; of a few only the three digits that the hub's page shows are known. */
   bytes: number
@@ -37,6 +37,18 @@ export const catalog: readonly CatalogEntry[] = [
     about: 'The embedded model: a toy of about two million parameters that answers within seconds and needs no download.',
     revision: 'b55cc3b2cc8a',
     ...text,
+  },
+  {
+    ...text,
+    id: 'pocket-v',
+    title: 'Pocket V',
+    bytes: 7000000,
+    context: 1024,
+    family: 'glm46v',
+    licence: 'Apache-2.0',
+    about: 'Embedded too: a toy that sees shapes, colours and digits in pictures, and when they come and go in clips.',
+    revision: '000000000000',
+    sees: true,
   },
   // The repository's file page; bytes from a public script that checks them after its download.
   {

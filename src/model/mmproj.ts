@@ -37,6 +37,7 @@ function configJson({ metadata }: Gguf, { family, hidden, ffn }: Config): Record
   const eps = key('attention.layer_norm_epsilon')
   return {
     model_type: family,
+    ...(edge ? {} : { image_processor: { size: limitsOf(key) } }),
     text_config: { hidden_size: hidden, intermediate_size: ffn },
     vision_config: {
       hidden_size: key('embedding_length'),
@@ -48,6 +49,18 @@ function configJson({ metadata }: Gguf, { family, hidden, ffn }: Config): Record
       ...(edge ? { layer_norm_eps: eps } : { rms_norm_eps: eps, out_hidden_size: hidden, attention_bias: family === 'glm_ocr' }),
     },
   }
+}
+
+/** llama.cpp's own bounds of a picture where the file names none, in pixels of it: 8 and 4,096 tokens of 28 x 28. */
+const usual = { least: 8 * 28 ** 2, most: 4096 * 28 ** 2 }
+
+/** As preprocessor_config.json has them, which counts a picture's pixels twice. */
+function limitsOf(key: (name: string) => unknown): { shortest_edge: number; longest_edge: number } {
+  const pixels = (name: string, otherwise: number) => {
+    const value = key(name)
+    return 2 * (typeof value === 'number' && value > 0 ? value : otherwise)
+  }
+  return { shortest_edge: pixels('image_min_pixels', usual.least), longest_edge: pixels('image_max_pixels', usual.most) }
 }
 
 function normOf({ metadata }: Gguf): VisionHalf['norm'] {

@@ -10,7 +10,7 @@ import type { VisionConfig } from './vision_config.ts'
 import type { VisionWeights } from './vision_layout.ts'
 import { VisionPace } from './vision_pace.ts'
 import { recordTower, type Stage } from './vision_record.ts'
-import { grain, Room, type RoomSize, valuesOf, widestPatch } from './vision_room.ts'
+import { grain, Room, type RoomSize, towerLimits, valuesOf, widestPatch } from './vision_room.ts'
 
 export { type Grid, tokensOf } from './vision_batches.ts'
 export { parseVision, seesOf, type VisionConfig } from './vision_config.ts'
@@ -43,9 +43,6 @@ export interface Embeddings {
   tokens: number
 }
 
-/** What a dispatch takes at most: on CPU adapters an abort waits for it. */
-const defaults = { hardware: { chunk: 512, batch: 2048 }, software: { chunk: 128, batch: 256 } }
-
 export class VisionTower {
   readonly config: VisionConfig
   readonly #options: VisionOptions
@@ -64,7 +61,7 @@ export class VisionTower {
     const { software } = options.gpu.info
     this.config = options.config
     this.#options = options
-    this.#limits = { ...defaults[software ? 'software' : 'hardware'], ...options.limits }
+    this.#limits = { ...towerLimits[software ? 'software' : 'hardware'], ...options.limits }
     this.#pace = new VisionPace(software)
   }
 

@@ -17,6 +17,8 @@ export interface RoomSize {
   side: number
 }
 
+/** Patches of a dispatch, and those that steps of one size are put together to: on CPU adapters an abort waits for a dispatch. */
+export const towerLimits = { hardware: { chunk: 512, batch: 2048 }, software: { chunk: 128, batch: 256 } }
 /** Tiles of attention between two places that a dispatch may begin at. */
 export const grain = 8
 /** Words between two tables of rows: as far apart as bindings must be. */
@@ -47,23 +49,21 @@ export class Room {
     this.size = size
     this.#config = config
     this.#buffers = buffers
-    const { rows, chunk, tiles, side } = size
-    const { hidden, mlp, text, inner, merge, headDim, rope } = config
-    const tokens = merge ** 2
-    this.patches = this.#make('patches', rows * valuesOf(config))
-    this.h = this.#make('vision h', rows * pad(hidden))
-    this.q = this.#make('vision q', rows * pad(hidden))
-    this.k = this.#make('vision k', rows * pad(hidden))
-    this.v = this.#make('vision v', rows * pad(hidden))
-    this.normed = this.#make('vision normed', chunk * pad(hidden))
-    this.act = this.#make('vision act', chunk * pad(mlp))
-    this.merged = this.#make('vision merged', (chunk / tokens) * pad(text))
-    this.projected = this.#make('vision projected', (chunk / tokens) * pad(text))
-    this.inner = this.#make('vision inner', (chunk / tokens) * pad(inner))
-    this.out = this.#make('vision out', (rows / tokens) * text)
-    this.turns = this.#make('vision turns', rope ? (side * headDim) / 2 : 4)
-    this.taps = this.#make('vision taps', side * 16)
-    this.tables = this.#make('vision rows', (2 * this.chunks + Math.ceil(tiles / grain)) * tableWords)
+    const values = roomValues(size, config)
+    this.patches = this.#make('patches', values.patches)
+    this.h = this.#make('vision h', values.h)
+    this.q = this.#make('vision q', values.q)
+    this.k = this.#make('vision k', values.k)
+    this.v = this.#make('vision v', values.v)
+    this.normed = this.#make('vision normed', values.normed)
+    this.act = this.#make('vision act', values.act)
+    this.merged = this.#make('vision merged', values.merged)
+    this.projected = this.#make('vision projected', values.projected)
+    this.inner = this.#make('vision inner', values.inner)
+    this.out = this.#make('vision out', values.out)
+    this.turns = this.#make('vision turns', values.turns)
+    this.taps = this.#make('vision taps', values.taps)
+    this.tables = this.#make('vision rows', values.tables)
   }
 
   get chunks(): number {
@@ -120,6 +120,28 @@ export class Room {
     const buffer = this.#buffers.make(label, values * 4)
     this.#all.push(buffer)
     return buffer
+  }
+}
+
+/** f32 values, or words, of every buffer. */
+export function roomValues({ rows, chunk, tiles, side }: RoomSize, config: VisionConfig) {
+  const { hidden, mlp, text, inner, merge, headDim, rope } = config
+  const [wide, tokens] = [pad(hidden), merge ** 2]
+  return {
+    patches: rows * valuesOf(config),
+    h: rows * wide,
+    q: rows * wide,
+    k: rows * wide,
+    v: rows * wide,
+    normed: chunk * wide,
+    act: chunk * pad(mlp),
+    merged: (chunk / tokens) * pad(text),
+    projected: (chunk / tokens) * pad(text),
+    inner: (chunk / tokens) * pad(inner),
+    out: (rows / tokens) * text,
+    turns: rope ? (side * headDim) / 2 : 4,
+    taps: side * 16,
+    tables: (2 * (rows / chunk) + Math.ceil(tiles / grain)) * tableWords,
   }
 }
 

@@ -48,6 +48,7 @@ export class VisionTensors {
     const [first] = names
     const entry = names.map((own) => this.#from.tensors.get(own)).find((one) => one !== undefined)
     if (!entry) throw new GlmError('tensor_invalid', `The checkpoint has no tensor ${first}; download the model again.`)
+    if (entry.cuts) throw new GlmError('tensor_invalid', `The tensor ${entry.name} stands in stretches; pack the model again.`)
     if (entry.shape.join() !== shape.join()) {
       throw new GlmError(
         'tensor_invalid',

@@ -24,6 +24,8 @@ export interface PackedTensor {
   centred?: boolean
   /** Columns stand in an order of their own, `NAME.order`. */
   ordered?: boolean
+  /** Plain numbers that are never cut by rows: of a tower, in whatever dimensions. */
+  whole?: true
   /** Relative root-mean-square error that quantising cost. */
   error?: number
 }
@@ -231,8 +233,7 @@ async function readOrder(source: Source, entry: TensorEntry, signal?: AbortSigna
 }
 
 const isFields = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
-const isShape = (value: unknown): value is number[] =>
-  Array.isArray(value) && (value.length === 1 || value.length === 2) && value.every(isSize)
+const isShape = (value: unknown): value is number[] => Array.isArray(value) && value.length >= 1 && value.length <= 5 && value.every(isSize)
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 2 ** 31
 const fault = (name: string, why: string) =>
   new GlmError('tensor_invalid', `"${short(name)}" ${why}; download the model again, or pack it again.`)

@@ -50,7 +50,7 @@ const widths: Record<string, number> = { U32: 4, F32: 4, F16: 2, BF16: 2 }
 const describedBytes = 140
 const metadata = { format: 'pt' }
 
-/** Tensors stay in the order given; one that no shard has room for is cut by rows, into multiples of eight. */
+/** Tensors stay in the order given; one that no shard has room for is cut by rows, into multiples of eight, or has a shard of its own. */
 export function planPacked(
   tensors: Iterable<readonly [string, PackedTensor]>,
   { shardBytes = 64 * 2 ** 20, pieceBytes = 2 ** 20 }: ShardOptions = {},
@@ -66,7 +66,7 @@ export function planPacked(
     const rows = tensor.shape[0]!
     const whole = partsFor(name, tensor, 0, rows, false)
     if (taken(whole) > left) open()
-    if (taken(whole) <= left) {
+    if (taken(whole) <= left || tensor.whole) {
       shards.at(-1)!.push(...whole)
       left -= taken(whole)
       continue

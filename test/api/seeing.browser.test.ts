@@ -16,7 +16,10 @@ describe('a model that sees', () => {
     glm.chat.completions.create({ messages: [{ role: 'user', content }], temperature: 0, max_tokens: 8, ...more })
   const question = { type: 'text', text: 'Only read this sound language?' } as const
 
-  it('tells what it sees', () => expect(glm.model.sees).toEqual({ picture: true, video: true, profile: 'glm-4.6v' }))
+  it('tells what it sees', () => {
+    const bounds = { picture: [12544, 25088], video: [12544, 60000] }
+    expect(glm.model.sees).toEqual({ picture: true, video: true, profile: 'glm-4.6v', sizes: { profile: 'glm-4.6v', bounds } })
+  })
 
   it('a picture as a file, an address, a data URL, a bitmap and a canvas gives the same answer', async () => {
     const file = await blob('wide.png')
@@ -48,15 +51,16 @@ describe('a model that sees', () => {
     const frames = await Promise.all([0, 1, 2, 3, 4].map((i) => blob(`move-${i}.png`)))
     const video = { frames, times: [0, 1.24, 2.48, 3.72, 4.96] }
     const looked: number[] = []
+    const read: number[] = []
     const stream = await glm.chat.completions.create(
       { messages: [{ role: 'user', content: [{ type: 'video', video }, question] }], stream: true, temperature: 0, max_tokens: 2 },
-      { onSeeing: ({ loaded, total }) => looked.push(loaded / total) },
+      { onSeeing: ({ loaded, total }) => looked.push(loaded / total), onReading: ({ loaded, total }) => read.push(loaded / total) },
     )
     const chunks: ChatChunk[] = []
     for await (const chunk of stream) chunks.push(chunk)
     expect(chunks[0]!.seen![0]!.steps!.map(({ label }) => label)).toEqual(['0.0 seconds', '2.5 seconds', '5.0 seconds'])
     expect(chunks.slice(1).some((chunk) => 'seen' in chunk)).toBe(false)
-    expect(looked.at(-1)).toBe(1)
+    expect([looked.at(-1), read.at(-1)]).toEqual([1, 1])
   })
 
   it('a timeline is sampled by the rule of the model', async () => {

@@ -14,6 +14,7 @@ import { packItems } from '../../src/engine/packing.ts'
 import * as formats from '../../src/formats.ts'
 import { dawn } from '../../src/gpu/dawn.ts'
 import { type Gpu, openGpu } from '../../src/gpu/device.ts'
+import { readShown } from '../../src/media/shown.ts'
 import { folderSource } from '../../src/weights/folder.ts'
 import type { PackedManifest, PackedTensor } from '../../src/weights/packed.ts'
 import { openCheckpoint } from '../../src/weights/safetensors.ts'
@@ -112,6 +113,42 @@ function checkShards(folder: string, { shards }: PackedManifest): void {
     expect(createHash('sha256').update(readFileSync(path)).digest('hex')).toBe(sha256)
   })
 }
+
+test('a model that sees keeps its tower as it is stored', { timeout: 300_000 }, async () => {
+  const model = 'vision/glm46v'
+  const { folder, manifest } = await packed(model)
+  const { tensors } = await openCheckpoint(folderSource(join(fixtures, model)))
+  const tower = [...tensors.keys()].filter((name) => name.startsWith('model.visual.'))
+  const whole = Object.entries(manifest.tensors).filter(([, { whole }]) => whole)
+  expect(whole.map(([name]) => name).sort()).toEqual(tower.sort())
+  const image = {
+    format: 'RGBA' as const,
+    width: 112,
+    height: 84,
+    data: Uint8Array.from({ length: 112 * 84 * 4 }, (_, i) => (i * 7) % 251),
+  }
+  const request = { messages: [{ role: 'user' as const, content: [{ type: 'image' as const, image }] }] }
+  const all: Float32Array[] = []
+  for (const place of [join(fixtures, model), folder]) {
+    const vision = () => import('../../src/vision.ts')
+    const source = folderSource(place)
+    const engine = await Engine.load({
+      gpu: dawnGpu,
+      source,
+      formats: async () => formats,
+      vision,
+      context: 256,
+      exact: true,
+      chats: false,
+    })
+    const prompt = await engine.prompt(await readShown(request, { sees: engine.info.sees }))
+    const rows = new Float32Array(prompt.ids.length * engine.info.vocabulary)
+    await engine.score(prompt.ids, (own, start) => rows.set(own, start * engine.info.vocabulary), undefined, prompt.seen)
+    all.push(rows)
+    await engine.close()
+  }
+  expect(bits(all[1]!)).toBe(bits(all[0]!))
+})
 
 const plain = ['glm-edge-f32', 'glm4-sharded-bf16', 'glm-odd-f16', 'glm-chat-bf16']
 

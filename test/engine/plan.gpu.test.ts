@@ -8,6 +8,7 @@ import { readModel } from '../../src/engine/checkpoint.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import { planModel } from '../../src/engine/plan.ts'
 import * as reading from '../../src/formats.ts'
+import { readShown } from '../../src/media/shown.ts'
 import { folderSource } from '../../src/weights/folder.ts'
 
 const place = (name: string) => fileURLToPath(new URL(`../fixtures/${name.includes('/') ? '' : 'checkpoints/'}${name}`, import.meta.url))
@@ -49,4 +50,23 @@ test.each(cases)('%s %j, bindings of %s', { timeout: 300_000 }, async (name, opt
   const scratch = buffers.bytes - own - kv
   expect(Math.abs(plan.gpu.scratch / scratch - 1)).toBeLessThan(0.05)
   await engine.close()
+})
+
+test('a model that sees: its weights to the byte, and no more than planned when it looks', { timeout: 300_000 }, async () => {
+  const source = folderSource(fileURLToPath(new URL('../fixtures/vision/glm46v', import.meta.url)))
+  const vision = () => import('../../src/vision.ts')
+  for (const options of [{}, { weights: 'f16' }, { visionWeights: 'q4' }] as const) {
+    const engine = await Engine.load({ ...options, gpu: await findGpu(), source, formats, vision, chats: false, context: 512 })
+    const { gpu, info, buffers } = engine
+    const machine = { binding: gpu.limits.binding, buffer: gpu.limits.buffer, software: info.adapter.software }
+    const plan = planModel('m', await readModel(source, { formats }), { ...options, context: 512 }, machine)
+    expect(plan.gpu.weights).toBe(info.bytes.weights)
+    const before = buffers.bytes
+    const image = { format: 'RGBA' as const, width: 112, height: 112, data: new Uint8Array(112 * 112 * 4) }
+    const request = { messages: [{ role: 'user' as const, content: [{ type: 'image' as const, image }] }] }
+    const prompt = await engine.prompt(await readShown(request, { sees: info.sees }))
+    expect(buffers.bytes - before).toBeLessThan(plan.gpu.seeing!)
+    prompt.release()
+    await engine.close()
+  }
 })

@@ -171,3 +171,46 @@ test('GLM-4 9B: embedding and head are split by rows where a binding is as small
   expect(made.fits).toBe(true)
   expect(plan({ weights: 'f16' }, { binding: 2 ** 31, memory: 64e9 }, shaped(nine, 'BF16', 16)).tensors).toEqual([])
 })
+
+describe('a model that sees', async () => {
+  const sighted = await readModel(folderSource(fileURLToPath(new URL('../fixtures/vision/glm46v', import.meta.url))))
+  const { sees, ...blind } = sighted
+  const total = ({ gpu }: ReturnType<typeof plan>) => gpu.weights + gpu.kv + gpu.scratch + (gpu.seeing ?? 0)
+
+  test('takes its tower, what that works in, and the pictures that it keeps', () => {
+    const [one, other] = [plan({}, wide, sighted), plan({}, wide, blind)]
+    expect(other.gpu).not.toHaveProperty('seeing')
+    expect(one.gpu.weights).toBeGreaterThan(other.gpu.weights)
+    expect(one.gpu.seeing).toBeGreaterThan(2 ** 27)
+    expect([one, other].map(total)).toEqual([one, other].map(({ gpu }) => gpu.total))
+    for (const [index, { bytes }] of one.formats.entries()) expect(bytes).toBeGreaterThan(other.formats[index]!.bytes + 2 ** 27)
+  })
+
+  test('its tower in 8 bits where nobody asks, in 16 with the weights', () => {
+    const weights = (options: PlanOptions) => plan(options, wide, sighted).gpu.weights
+    const text = (options: PlanOptions) => plan(options, wide, blind).gpu.weights
+    const tower = (options: PlanOptions) => weights(options) - text(options)
+    expect(tower({})).toBe(tower({ weights: 'q4', visionWeights: 'q8' }))
+    expect(tower({ weights: 'f16' })).toBe(tower({ visionWeights: 'f16' }))
+    expect(tower({ weights: 'f32' })).toBe(tower({ visionWeights: 'f32' }))
+    const all = (['q4', 'q8', 'f16', 'f32'] as const).map((visionWeights) => tower({ visionWeights }))
+    expect(all).toEqual([...all].sort((a, b) => a - b))
+    expect(() => plan({ visionWeights: 'file' as never })).toThrow('visionWeights')
+  })
+
+  test('does not fit where only its text model would', () => {
+    const { total } = plan({}, wide, blind).gpu
+    const made = plan({ memory: total + 2 ** 20 }, wide, sighted)
+    expect([made.fits, plan({ memory: total + 2 ** 20 }, wide, blind).fits]).toEqual([false, true])
+    expect(made.verdict).toContain('does not fit')
+  })
+
+  test('a tower that cannot be read is a fault', () => {
+    const broken = { ...sighted, sees: { ...sees, vision_config: { ...(sees!.vision_config as object), depth: 'many' } } }
+    const made = plan({}, wide, broken)
+    expect(made.fits).toBe(false)
+    expect(made.verdict).toMatch(/cannot be loaded: .*depth/)
+    const tensors = new Map([...sighted.checkpoint.tensors].filter(([name]) => !name.includes('merger')))
+    expect(plan({}, wide, { ...sighted, checkpoint: { ...sighted.checkpoint, tensors } }).faults.length).toBe(1)
+  })
+})

@@ -103,7 +103,7 @@ describe.each(['glm4v', 'glm46v', 'glm_ocr', 'glm_edge_v'])('%s', (name) => {
 
   it('tells what it sees', () => {
     const profile = name === 'glm4v' ? 'glm-4.1v' : 'glm-4.6v'
-    expect(engine.info.sees).toEqual(edge ? { picture: true, video: false } : { picture: true, video: true, profile })
+    expect(engine.info.sees).toMatchObject(edge ? { picture: true, video: false } : { picture: true, video: true, profile })
   })
 
   it.each(golden.cases.map((own) => [own.name, own] as const))(
@@ -190,10 +190,13 @@ describe('an engine that sees', () => {
 
   it('tells progress in patches up to the whole, then what was shown', async () => {
     const { parts, start, finish } = await told(engine, { ...requestOf(both), temperature: 0, max_tokens: 1 })
-    const progress = parts.filter((part): part is Told<'progress'> => part.type === 'progress')
+    const progress = parts.filter((part): part is Told<'seeing'> => part.type === 'seeing')
     const total = both.sights.reduce((sum, sight) => sum + levels.sights[sight]!.grid.reduce((a, b) => a * b, 1), 0)
-    expect(progress.at(-1)).toEqual({ type: 'progress', loaded: total, total })
+    expect(progress.at(-1)).toEqual({ type: 'seeing', loaded: total, total })
     expect(progress.map(({ loaded }) => loaded)).toEqual(progress.map(({ loaded }) => loaded).sort((a, b) => a - b))
+    const read = parts.filter((part): part is Told<'reading'> => part.type === 'reading')
+    expect(read.at(-1)).toEqual({ type: 'reading', loaded: both.ids.length, total: both.ids.length })
+    expect(parts.indexOf(read[0]!)).toBeGreaterThan(parts.indexOf(progress.at(-1)!))
     expect(start.seen!.map(({ type }) => type)).toEqual(['picture', 'video', 'picture'])
     expect(start.seen![1]!.steps!.map(({ time }) => time)).toEqual([0, 2.48, 4.96])
     const { image_tokens, video_tokens } = finish.usage.prompt_tokens_details!
@@ -215,6 +218,37 @@ describe('an engine that sees', () => {
     const prompt = await ask({ picture: 9 })
     expect(prompt.report![0]!.tokens).toBeLessThanOrEqual(9)
     prompt.release()
+  })
+
+  it('refuses in a sentence what is too much, too wide or not one video, and goes on', async () => {
+    const pixels = (width: number, height: number) => ({ format: 'RGBA' as const, width, height, data: new Uint8Array(width * height * 4) })
+    const ask = async (...content: unknown[]) => {
+      const request = { messages: [{ role: 'user', content }] } as ChatRequest
+      const before = engine.buffers.bytes
+      const fault = await faultOf(promptOf(engine, request))
+      expect(engine.buffers.bytes).toBe(before)
+      expect(fault.message).toMatch(/^[A-Z][^\n]{10,300}\.$/)
+      return [fault.code, fault.message]
+    }
+    const many = Array.from({ length: 1000 }, () => ({ type: 'image', image: pixels(2, 2) }))
+    expect(await ask(...many)).toEqual(['prompt_too_long', expect.stringContaining('tokens')])
+    expect(await ask({ type: 'image', image: pixels(20_000, 50) })).toEqual(['request_invalid', expect.stringContaining('20000 × 50')])
+    expect(await ask({ type: 'video', video: { frames: [], times: [] } })).toEqual([
+      'messages_invalid',
+      expect.stringContaining('0 frames'),
+    ])
+    const two = [pixels(4, 4), pixels(4, 4)]
+    expect(await ask({ type: 'video', video: { frames: two, times: [2, 1] } })).toEqual([
+      'messages_invalid',
+      expect.stringContaining('rising'),
+    ])
+    const mixed = { frames: [pixels(4, 4), pixels(8, 4)], times: [0, 1] }
+    expect(await ask({ type: 'video', video: mixed })).toEqual(['messages_invalid', expect.stringContaining('one size')])
+    const long = { frames: Array(400).fill(pixels(2, 2)), times: Array.from({ length: 400 }, (_, i) => i) }
+    expect(await ask({ type: 'video', video: long })).toEqual(['prompt_too_long', expect.stringContaining('tokens')])
+    const wide = await promptOf(engine, { messages: [{ role: 'user', content: [{ type: 'image', image: pixels(20_000, 120) }] }] })
+    expect(wide.report![0]!.tokens).toBeLessThanOrEqual(16)
+    wide.release()
   })
 
   it('refuses a prompt that is too long before it looks', async () => {

@@ -2,10 +2,13 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { KeptSights, keyOf } from '../../src/engine/seeing_kept.ts'
-import { planShown, ruleOf } from '../../src/engine/seeing_rule.ts'
+import { readRule, ruleOf } from '../../src/engine/seeing_rule.ts'
+import { GlmError } from '../../src/errors.ts'
 import type { Buffers } from '../../src/gpu/buffers.ts'
 import type { Shown } from '../../src/media/shown.ts'
+import { planShown } from '../../src/media/shown_size.ts'
 import { parseVision } from '../../src/model/vision_config.ts'
+import type { Source } from '../../src/weights/source.ts'
 
 const read = (path: string) => JSON.parse(readFileSync(new URL(`../fixtures/vision/${path}`, import.meta.url), 'utf8'))
 const config = read('glm4v/config.json')
@@ -32,7 +35,7 @@ describe('the rule of a model', () => {
   })
 
   it("keeps to the files' pixels, and to the budget of tokens", () => {
-    const rule = ruleOf(config, tower, {}, {})
+    const rule = ruleOf(config, tower, {}, {}).sizes
     expect(planShown(still(2000, 1500), rule).tokens).toBeLessThanOrEqual(640)
     expect(planShown(still(2000, 1500), rule).tokens).toBeGreaterThan(560)
     const plan = planShown(clip(1920, 1080, 5), rule)
@@ -40,18 +43,45 @@ describe('the rule of a model', () => {
     expect(plan.tokens / 5).toBeLessThanOrEqual(100)
     expect(plan.tokens / 5).toBeGreaterThan(80)
     expect(planShown(clip(1920, 1080, 5), rule, { step: 30 }).tokens / 5).toBeLessThanOrEqual(30)
-    const small = ruleOf(config, tower, processor, {})
+    const small = ruleOf(config, tower, processor, {}).sizes
     const { width, height } = planShown(still(2000, 1500), small).resized
     expect(2 * width * height).toBeLessThanOrEqual(25_088)
     expect(() => planShown(still(10, 10), rule, { picture: 0.5 })).toThrow('budget.picture')
     expect(() => planShown({ frames: [] }, rule)).toThrow('no frames')
   })
 
+  it("small pictures become as large as the files' least, and the budget never makes them smaller", () => {
+    const own = { ...processor, size: { shortest_edge: 2 * 112 ** 2, longest_edge: 2 * 112 ** 2 } }
+    const { sizes } = ruleOf(config, tower, own, { ...own, size: { shortest_edge: 4 * 112 ** 2, longest_edge: 8 * 112 ** 2 } })
+    for (const side of [30, 64, 112, 500]) {
+      expect(planShown(still(side, side), sizes).resized).toEqual({ width: 112, height: 112 })
+      expect(planShown(still(side, side), sizes, { picture: 1 }).resized).toEqual({ width: 112, height: 112 })
+    }
+    expect(planShown(clip(30, 30, 2), sizes).resized).toEqual({ width: 112, height: 112 })
+    expect(planShown(still(30, 30), ruleOf(config, tower, {}, {}).sizes).resized).toEqual({ width: 84, height: 84 })
+  })
+
+  it('a GGUF has the bounds of its keys, and a file beside it counts more', async () => {
+    const json = { ...config, image_processor: { size: { shortest_edge: 12544, longest_edge: 25_088 } } }
+    const sizesOf = async (files: Record<string, unknown>) => {
+      const bytes = new Map(Object.entries(files).map(([name, value]) => [name, new TextEncoder().encode(JSON.stringify(value))]))
+      const missing = () => Promise.reject(new GlmError('file_missing', 'It is not there.'))
+      const source: Source = {
+        name: 'm',
+        size: async (path) => bytes.get(path)?.length ?? missing(),
+        read: async (path, start, end) => bytes.get(path)?.slice(start, end) ?? missing(),
+      }
+      return (await readRule(source, json, tower)).sizes.bounds.picture
+    }
+    await expect(sizesOf({})).resolves.toEqual([12544, 25_088])
+    await expect(sizesOf({ 'preprocessor_config.json': { size: { shortest_edge: 1, longest_edge: 2 } } })).resolves.toEqual([1, 2])
+  })
+
   it('GLM-Edge-V has one size', () => {
     const own = read('glm_edge_v/config.json')
     const rule = ruleOf(own, parseVision(own), read('glm_edge_v/preprocessor_config.json'), {})
     expect(rule.labels).toBeUndefined()
-    expect(planShown(still(900, 30), rule, { picture: 5 }).grid).toEqual([1, 8, 8])
+    expect(planShown(still(900, 30), rule.sizes, { picture: 5 }).grid).toEqual([1, 8, 8])
   })
 })
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { GlmError } from '../../src/errors.ts'
 import type { RgbaPixels } from '../../src/media/pixels.ts'
 import { readShown, type Sees } from '../../src/media/shown.ts'
+import { planShown } from '../../src/media/shown_size.ts'
 import { Timeline } from '../../src/media/timeline.ts'
 
 const sees: Sees = { picture: true, video: true, profile: 'glm-4.6v' }
@@ -95,6 +96,37 @@ describe('what a message shows', () => {
       expect.stringContaining('no track of video'),
     ])
     expect(await faultOf({ type: 'image', image: new Blob(['no picture']) })).toEqual(['file_invalid', expect.any(String)])
+  })
+
+  it('frames of one video have one size', async () => {
+    const wide = { ...grey(1), width: 1, height: 2 }
+    expect(await faultOf({ type: 'video', video: { frames: [grey(1), wide], times: [0, 1] } })).toEqual([
+      'messages_invalid',
+      expect.stringContaining('2 × 1 and of 1 × 2'),
+    ])
+    const timeline = new Timeline().video('camera', { frames: [grey(1), wide, grey(2), wide], fps: 4 })
+    expect((await faultOf({ type: 'timeline', timeline }))[1]).toContain('one size')
+    for (const frame of [
+      { format: 'I420' },
+      { ...grey(1), format: 'NV12' },
+      { format: 'RGBA', width: 9, height: 9, data: new Uint8Array(3) },
+    ])
+      expect((await faultOf({ type: 'image', image: frame }))[0]).toBe('request_invalid')
+  })
+
+  it('a video of many bytes crosses at the size that the model would make of it, and a small one as it is', async () => {
+    const sizes = { profile: 'glm-4.6v', bounds: { picture: [12_544, 9_633_792], video: [12_544, 47_040_000] } } as const
+    const [width, height, count] = [2048, 1536, 24]
+    const one: RgbaPixels = { format: 'RGBA', width, height, data: new Uint8Array(4 * width * height).fill(90) }
+    const video = { frames: Array(count).fill(one), times: Array.from({ length: count }, (_, i) => i) }
+    const { shown } = await readShown({ ...user({ type: 'video', video }), budget: { step: 30 } }, { sees: { ...sees, sizes } })
+    const plan = planShown({ frames: video.frames, steps: Array(count / 2) }, sizes, { step: 30 })
+    expect(shown[0]!.size).toEqual(plan.resized)
+    expect(shown[0]!.frames.map(({ width, height }) => ({ width, height }))).toEqual(Array(count).fill(plan.resized))
+    expect(shown[0]!.frames[0]!.data.slice(0, 4)).toEqual(Uint8Array.of(90, 90, 90, 255))
+    const few = { frames: video.frames.slice(0, 4), times: video.times.slice(0, 4) }
+    const small = await readShown(user({ type: 'video', video: few }), { sees: { ...sees, sizes } })
+    expect([small.shown[0]!.size, small.shown[0]!.frames[0]!.width]).toEqual([undefined, width])
   })
 
   it('stops when it is told to', async () => {
