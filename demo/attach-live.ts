@@ -48,6 +48,7 @@ export async function openLive(device: Device): Promise<void> {
     await video.play()
     if (opened !== mine) return
     write()
+    panel.scrollIntoView({ block: 'nearest' })
     take.focus()
   } catch (error) {
     if (opened !== mine) return

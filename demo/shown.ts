@@ -33,7 +33,7 @@ export function createShown(turn: Turn): ShownView {
   const refresh = () => {
     element.ariaLabel = say('shownList')
     turn.shown.forEach((item, k) => {
-      captions[k]!.textContent = captionOf(item, turn.seen?.[k])
+      captions[k]!.replaceChildren(...captionOf(item, turn.seen?.[k]))
     })
     for (const one of steps.values()) one.refresh()
   }
@@ -45,6 +45,7 @@ export function createShown(turn: Turn): ShownView {
       const view = createSteps(item, told, sees.profile, controller.signal)
       steps.set(item, view)
       captions[k]!.after(view.element)
+      captions[k]!.parentElement!.classList.add('timed')
     })
     refresh()
   }
@@ -52,8 +53,9 @@ export function createShown(turn: Turn): ShownView {
   return { element, seen, refresh, close: () => controller.abort() }
 }
 
-function captionOf(item: Attachment, seen: SeenReport | undefined): string {
-  const notes = [item.name]
+/** Lines break between the notes, not in them; a name may be long. */
+function captionOf(item: Attachment, seen: SeenReport | undefined): (Node | string)[] {
+  const notes: string[] = []
   if (item.kind === 'video') notes.push(say('shownStretch', stretchOf(item)))
   if (seen) {
     notes.push(say('shownAs', { size: `${seen.width} × ${seen.height}` }))
@@ -61,7 +63,7 @@ function captionOf(item: Attachment, seen: SeenReport | undefined): string {
     notes.push(say('tokens', { count: number(seen.tokens) }))
     if (seen.cached) notes.push(say('shownBefore'))
   } else if (item.kind === 'picture') notes.push(`${item.width} × ${item.height}`)
-  return notes.join(' · ')
+  return [item.name, ...notes.flatMap((note) => [' · ', make('span', { className: 'note', textContent: note })])]
 }
 
 const stretchOf = ({ start = 0, end, duration }: Attachment) => ({

@@ -184,6 +184,43 @@ test('stopped before the answer began, words and pictures are in the message fie
   expect(last('shown-picture').textContent).toContain('large.png · seen as')
 })
 
+test.each(['Looking', 'Reading the prompt'])('stopped at "%s…", they are there again too', async (doing) => {
+  part('clear').click()
+  // One that was not seen before.
+  const canvas = new OffscreenCanvas(200, 100 + doing.length)
+  canvas.getContext('2d')!.fillRect(0, 0, 100, 50)
+  choose(new File([await canvas.convertToBlob()], 'fresh.png', { type: 'image/png' }))
+  await until(() => chips().length === 1 && !waiting())
+  const watch = new MutationObserver(() => {
+    if (last('figures')?.textContent!.startsWith(doing)) part('stop').click()
+  })
+  watch.observe(part('answers'), { subtree: true, childList: true, characterData: true })
+  say('Only read this')
+  part('send').click()
+  await until(() => chips().length === 1)
+  watch.disconnect()
+  expect(questions()).toEqual([])
+  expect(prompt().value).toBe('Only read this')
+  await ask('sound')
+})
+
+test('an example brings what it is about: a clip with its times', async () => {
+  part('clear').click()
+  loaded(glm, 'Tiny', 'pocket-v')
+  const clips = all('suggestion').filter((one) => one.querySelector('.clip'))
+  expect(clips.length).toBeGreaterThan(1)
+  clips[0]!.click()
+  await until(() => questions().length === 1)
+  await done()
+  expect(last('question').textContent).toBe('You: When does the red circle appear?')
+  expect(labels()).toEqual([0, 1, 2, 3, 4, 5].map((time) => `${time}.0 seconds`))
+  const canvases = [...last('shown-steps').querySelectorAll('canvas')]
+  expect(canvases.length).toBe(12)
+  const red = canvases.map((one) => reddish(one))
+  expect(red).toEqual([...Array(6).fill(false), ...Array(6).fill(true)])
+  loaded()
+})
+
 test('failed before the answer began, they are there again, and the error is told', async () => {
   part('clear').click()
   choose(await file('wide.png'))
@@ -265,6 +302,21 @@ test('a still of the camera is a picture; the device is given back when the pane
   expect(last('shown-picture').textContent).toMatch(/^Camera 1\.png · seen as \d+ × \d+ · \d+ tokens$/)
 })
 
+test('a still of the screen is one too', async () => {
+  part('clear').click()
+  part('attach').click()
+  await userEvent.click(part('attach-screen')) // a screen is shared by a real click only
+  await until(() => !part('live-take').disabled)
+  const video = part('live-video') as unknown as HTMLVideoElement
+  await until(() => video.videoWidth > 0 && video.readyState >= 2)
+  part('live-take').click()
+  await until(() => chips().length === 1 && !waiting())
+  expect(chips()[0]!.textContent).toContain('Screen 2.png')
+  part('live-close').click()
+  expect(video.srcObject).toBeNull()
+  chips()[0]!.querySelector<HTMLElement>('.remove')!.click()
+})
+
 test('every step by keys: the menu, its choices, back out', async () => {
   part('attach').focus()
   await userEvent.keyboard('{Enter}')
@@ -293,8 +345,8 @@ test('no address of a picture was made that would have to be taken back', () => 
   expect(urls).not.toHaveBeenCalled()
 })
 
-function loaded(one = glm, title = 'Tiny'): void {
-  useModel({ glm: one, title, choice: { key: title, model: title, title }, options: {}, cached: false } as Parameters<typeof useModel>[0])
+function loaded(one = glm, title = 'Tiny', key = title): void {
+  useModel({ glm: one, title, choice: { key, model: title, title }, options: {}, cached: false } as Parameters<typeof useModel>[0])
 }
 
 async function file(name: string): Promise<File> {
@@ -373,6 +425,11 @@ function type(testid: string, value: string): void {
   const field = find(testid) as HTMLInputElement
   field.value = value
   field.dispatchEvent(new Event('input', { bubbles: true }))
+}
+
+function reddish(canvas: HTMLCanvasElement): boolean {
+  const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height)
+  return data.some((value, i) => i % 4 === 0 && value > 180 && data[i + 1]! < 90)
 }
 
 function inked(canvas: HTMLCanvasElement): boolean {
