@@ -192,7 +192,7 @@ test.each(['Looking', 'Reading the prompt'])('stopped at "%s…", they are there
   choose(new File([await canvas.convertToBlob()], 'fresh.png', { type: 'image/png' }))
   await until(() => chips().length === 1 && !waiting())
   const watch = new MutationObserver(() => {
-    if (last('figures')?.textContent!.startsWith(doing)) part('stop').click()
+    if (last('figures')?.textContent?.startsWith(doing)) part('stop').click()
   })
   watch.observe(part('answers'), { subtree: true, childList: true, characterData: true })
   say('Only read this')
@@ -331,6 +331,9 @@ test('every step by keys: the menu, its choices, back out', async () => {
 })
 
 test('both languages', async () => {
+  choose(await file('wide.png'))
+  await until(() => chips().length === 1 && !waiting())
+  await ask('sound')
   choose(await file('wide.png'))
   await until(() => chips().length === 1 && !waiting())
   part('language').click()
