@@ -9,12 +9,12 @@ import { inEveryLanguage, language, say } from './language.ts'
 import { type Loaded, reload } from './load.ts'
 import { type Able, ableOf, type Wanted, writeNeed } from './ocr-need.ts'
 import './ocr-markup.ts'
+import { createBusy } from './ocr-busy.ts'
 import { showPicture, takePictures } from './ocr-pictures.ts'
 import { pictureTokens } from './ocr-tasks.ts'
 import { page } from './pages.ts'
 import { announce } from './speech.ts'
 import { number, part, swap } from './view.ts'
-import type { Word } from './words.ts'
 
 interface Shot extends Size {
   input: PictureInput
@@ -26,7 +26,7 @@ const LARGE = 1600
 
 const wanted: Wanted = { name: 'ggml-org/AutoGLM-Phone-9B-GGUF', context: 8192, none: 'agentNeed', other: 'agentOther', load: 'agentLoad' }
 const buttons = { ask: part<HTMLButtonElement>('agent-ask'), stop: part<HTMLButtonElement>('agent-stop') }
-const bar = part<HTMLProgressElement>('agent-progress')
+const busy = createBusy('agent')
 const answer = part<HTMLTextAreaElement>('agent-answer')
 const system = part<HTMLTextAreaElement>('agent-system')
 const drawing = document.getElementById('agent-drawing') as unknown as SVGSVGElement
@@ -38,7 +38,6 @@ const examples = [
 let model: Loaded | undefined
 let shot: Shot | undefined
 let running: AbortController | undefined
-let doing: Word = 'ocrLooking'
 /** The system prompt that stands in its field by itself. */
 let own = ''
 let example = 0
@@ -99,19 +98,16 @@ async function ask({ glm }: Loaded, { input }: Shot): Promise<void> {
   running = controller
   answer.value = ''
   hideError()
-  nowDoing('ocrLooking')
-  const onSeeing = ({ loaded, total }: { loaded: number; total: number }) => {
-    bar.value = loaded / total
-    if (loaded === total) nowDoing('ocrPrefill')
-  }
+  busy.now('ocrLooking')
+  write()
   const messages = messagesOf({ screen: input, task: field('agent-task'), app: field('agent-app'), system: system.value })
   const budget = { picture: pictureTokens(glm.model.context) }
   // What its own client asks for, where the context has as much.
   const max_tokens = Math.min(sampling.max_tokens, Math.max(16, Math.floor(glm.model.context / 4)))
   try {
-    const stream = await glm.chat.completions.create({ messages, ...sampling, max_tokens, budget, stream: true }, { signal, onSeeing })
+    const stream = await glm.chat.completions.create({ messages, ...sampling, max_tokens, budget, stream: true }, busy.options(signal))
     for await (const { choices, seen } of stream) {
-      if (seen) nowDoing('agentThinking')
+      if (seen) busy.now('agentThinking')
       answer.value += choices[0]?.delta.content ?? ''
       answer.scrollTop = answer.scrollHeight
     }
@@ -132,13 +128,6 @@ function showFailure(error: unknown): void {
   showError(error, dead ? reload : undefined)
 }
 
-function nowDoing(word: Word): void {
-  doing = word
-  bar.removeAttribute('value')
-  announce(say(word))
-  write()
-}
-
 function write(): void {
   const box = part('agent-page')
   box.dataset.state = running ? 'running' : shot ? 'work' : 'empty'
@@ -148,8 +137,7 @@ function write(): void {
   if (running) swap(buttons.stop, buttons.ask)
   else swap(buttons.ask, buttons.stop)
   answer.readOnly = running !== undefined
-  part('agent-busy').hidden = !running
-  part('agent-doing').textContent = say(doing)
+  busy.write(running !== undefined)
   part('agent-none').hidden = shot !== undefined
   part('agent-size').textContent = shot ? `${shot.name} · ${number(shot.width)} × ${number(shot.height)}` : ''
   writeStep(running || answer.value.trim() === '' ? undefined : parseAgent(answer.value))

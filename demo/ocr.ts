@@ -3,6 +3,7 @@ import { codeOf, hideError, showError } from './banner.ts'
 import { inEveryLanguage, joined, say } from './language.ts'
 import { type Loaded, reload } from './load.ts'
 import './ocr-markup.ts'
+import { createBusy } from './ocr-busy.ts'
 import { type Able, ableOf, type Wanted, writeNeed } from './ocr-need.ts'
 import { takePictures } from './ocr-pictures.ts'
 import { type Read, type Reading, resultOf, startResult, writeOuts } from './ocr-result.ts'
@@ -11,19 +12,17 @@ import { isSmall, pictureTokens, promptOf, type Task, tasks, wholeContext } from
 import { onPage, page } from './pages.ts'
 import { announce, speakPart, speakRest } from './speech.ts'
 import { make, number, part, swap } from './view.ts'
-import type { Word } from './words.ts'
 
 const wanted: Wanted = { name: 'zai-org/GLM-OCR', context: wholeContext, none: 'ocrNeed', other: 'ocrOther', load: 'ocrLoad' }
 const buttons = { read: part<HTMLButtonElement>('ocr-read'), stop: part<HTMLButtonElement>('ocr-stop') }
-const bar = part<HTMLProgressElement>('ocr-progress')
+const busy = createBusy('ocr')
 const fields = part<HTMLTextAreaElement>('ocr-fields')
 const radios = tasks.map((value, index) => make('input', { type: 'radio', name: 'ocr-task', value, checked: index === 0 }))
 
 let model: Loaded | undefined
 let running: AbortController | undefined
 /** The page that is being read. */
-let busy: Sheet | undefined
-let doing: Word = 'ocrLooking'
+let underway: Sheet | undefined
 /** Files that are being opened. */
 let opening = 0
 
@@ -50,7 +49,7 @@ export function startOcr(): void {
   })
   takePictures('ocr', (files) => void take(files))
   startSheets(() => {
-    if (busy && !allSheets().includes(busy)) stop()
+    if (underway && !allSheets().includes(underway)) stop()
     write()
   })
   startResult(current, allRead)
@@ -112,13 +111,13 @@ async function readAll(sheets: Sheet[], prompt: string): Promise<void> {
   for (const sheet of sheets) {
     if (signal.aborted) break
     if (!allSheets().includes(sheet)) continue
-    busy = sheet
+    underway = sheet
     choose(sheet)
     if (!(await read(sheet, prompt, signal))) break
   }
-  running = busy = undefined
+  running = underway = undefined
   speakRest(signal.aborted)
-  announce(say(signal.aborted ? 'ocrStopped' : 'ocrFinished'))
+  if (signal.aborted) announce(say('ocrStopped'))
   write()
 }
 
@@ -127,7 +126,8 @@ async function read(sheet: Sheet, prompt: string, signal: AbortSignal): Promise<
   const { glm, title } = model!
   const reading: Reading = { task: task(), key: keyNow(), text: '', state: 'running', title, notice: glm.model.notice }
   sheet.reading = reading
-  nowDoing('ocrLooking')
+  busy.now('ocrLooking')
+  write()
   try {
     await follow(glm, sheet, reading, prompt, signal)
     reading.state = 'done'
@@ -141,10 +141,6 @@ async function read(sheet: Sheet, prompt: string, signal: AbortSignal): Promise<
 
 async function follow({ chat, model }: Loaded['glm'], sheet: Sheet, reading: Reading, prompt: string, signal: AbortSignal): Promise<void> {
   const content = [{ type: 'image', image: sheet.file } as const, { type: 'text', text: prompt } as const]
-  const onSeeing = ({ loaded, total }: { loaded: number; total: number }) => {
-    bar.value = loaded / total
-    if (loaded === total) nowDoing('ocrPrefill')
-  }
   const stream = await chat.completions.create(
     {
       messages: [{ role: 'user', content }],
@@ -153,14 +149,17 @@ async function follow({ chat, model }: Loaded['glm'], sheet: Sheet, reading: Rea
       stream: true,
       stream_options: { include_usage: true },
     },
-    { signal, onSeeing },
+    busy.options(signal),
   )
   for await (const { choices, usage, timings, seen } of stream) {
     reading.seen = seen?.[0] ?? reading.seen
     reading.finish = choices[0]?.finish_reason ?? reading.finish
     reading.usage = usage ?? reading.usage
     reading.timings = timings ?? reading.timings
-    if (seen) nowDoing('ocrWriting')
+    if (seen) {
+      busy.now('ocrWriting')
+      write()
+    }
     append(sheet, reading, choices[0]?.delta.content ?? '')
   }
 }
@@ -174,13 +173,6 @@ function append(sheet: Sheet, reading: Reading, more: string): void {
   const text = part('ocr-text').firstElementChild?.firstChild
   if (text instanceof Text) text.appendData(more)
   else write()
-}
-
-function nowDoing(word: Word): void {
-  doing = word
-  bar.removeAttribute('value')
-  announce(say(word))
-  write()
 }
 
 /** Some failures end the model, not just the reading. */
@@ -224,8 +216,7 @@ function writeForm(): void {
   buttons.read.disabled = able() === 'none' || allSheets().length === 0
   if (running) swap(buttons.stop, buttons.read)
   else swap(buttons.read, buttons.stop)
-  part('ocr-busy').hidden = !running
-  part('ocr-doing').textContent = say(doing)
+  busy.write(running !== undefined)
 }
 
 function writeResult(): void {

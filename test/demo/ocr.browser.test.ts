@@ -83,11 +83,12 @@ describe('a tiny model of its class', () => {
     expect(part('ocr-page').dataset.state).toBe('running')
     expect(part('ocr-stop').hidden).toBe(false)
     await until(() => part('ocr-page').dataset.state === 'work', 110_000)
-    expect(doing()).toEqual(['Looking at the picture…', 'Taking in what was seen…', 'Writing…'])
+    expect(doing()).toEqual(['Looking at the picture…', expect.stringMatching(/^Taking in \d+ tokens of picture and prompt…$/), 'Writing…'])
     const content = [{ type: 'image', image: await picture('wide.png') } as const, { type: 'text', text: 'Text Recognition:' } as const]
     const answer = await tiny.chat.completions.create({ messages: [{ role: 'user', content }], temperature: 0, budget: { picture: 307 } })
     expect(part('ocr-text').textContent!.replace(/\s+/g, '')).toBe(answer.choices[0].message.content!.trim().replace(/\s+/g, ''))
     const { width, height, tokens } = answer.seen![0]!
+    expect(doing()[1]).toContain(` ${answer.usage.prompt_tokens} tokens`)
     expect(part('ocr-seen').textContent).toContain(`seen as ${width} × ${height}, ${tokens} tokens`)
     expect(part('ocr-figures').textContent).toMatch(/^tiny OCR · \d+ tokens? · /)
     expect(sheets()[0]!.dataset.state).toBe('done')
@@ -240,7 +241,7 @@ describe('given texts', () => {
     document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }))
     await until(() => sheets().length === 3)
     location.hash = '#agent'
-    await until(() => part('ocr-page').hidden)
+    await until(() => part('ocr-page').hidden === true)
     document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }))
     await new Promise((resolve) => setTimeout(resolve, 300))
     expect(sheets().length).toBe(3)
