@@ -9,13 +9,13 @@ export { planModel } from './engine/plan.ts'
 export { fetched as shaders } from './kernels/fetched_files.ts'
 
 import { keptName } from './engine/kept.ts'
-import { fetched } from './kernels/fetched_files.ts'
 import { addFiles } from './kernels/loading_files.ts'
+import { loadingOthers } from './kernels/loading_others.ts'
 import { exportModel, importModel, repairCache } from './weights/carry.ts'
 import { cacheSize, deleteFromCache, listCache } from './weights/store.ts'
 
 // What it codes anew itself.
-addFiles(fetched)
+addFiles(loadingOthers)
 
 export const cache = {
   list: () => listCache(),

@@ -13,7 +13,7 @@ const rooms: Record<string, string[]> = {
   worker: ['tools', 'formats', 'vision', 'engine', 'text', 'media', 'model', 'weights', 'kernels', 'gpu'],
   tools: ['engine', 'kernels', 'gpu'],
   formats: ['engine', 'weights', 'kernels'],
-  vision: ['engine'],
+  vision: ['engine', 'kernels'],
   cli: ['tools', 'formats', 'vision', 'engine', 'text', 'media', 'model', 'weights', 'kernels', 'gpu'],
   engine: ['text', 'media', 'model', 'weights', 'kernels', 'gpu'],
   text: [],

@@ -12,11 +12,6 @@ import kvQ8Read from '../../shaders/kv/q8_read.wgsl?raw'
 import norm from '../../shaders/norm.wgsl?raw'
 import outputQkvQ8 from '../../shaders/output/qkv_q8.wgsl?raw'
 import pack8 from '../../shaders/pack8.wgsl?raw'
-import quantiseFromF16 from '../../shaders/quantise/from_f16.wgsl?raw'
-import quantiseFromF32 from '../../shaders/quantise/from_f32.wgsl?raw'
-import quantiseToF16 from '../../shaders/quantise/to_f16.wgsl?raw'
-import quantiseToF32 from '../../shaders/quantise/to_f32.wgsl?raw'
-import quantiseToQ8 from '../../shaders/quantise/to_q8.wgsl?raw'
 import squaresSubgroups from '../../shaders/squares/subgroups.wgsl?raw'
 import stream from '../../shaders/stream.wgsl?raw'
 import weightsCentreOwn from '../../shaders/weights/centre/own.wgsl?raw'
@@ -25,8 +20,10 @@ import weightsDense from '../../shaders/weights/dense.wgsl?raw'
 import weightsHalf from '../../shaders/weights/half.wgsl?raw'
 import weightsQ8 from '../../shaders/weights/q8.wgsl?raw'
 import weightsSpanHalves from '../../shaders/weights/span/halves.wgsl?raw'
+import { loadingOthers } from './loading_others.ts'
 
 export const fetched = {
+  ...loadingOthers,
   attention_merge: attentionMerge,
   dot8,
   gemm8,
@@ -39,11 +36,6 @@ export const fetched = {
   norm,
   'output/qkv_q8': outputQkvQ8,
   pack8,
-  'quantise/from_f16': quantiseFromF16,
-  'quantise/from_f32': quantiseFromF32,
-  'quantise/to_f16': quantiseToF16,
-  'quantise/to_f32': quantiseToF32,
-  'quantise/to_q8': quantiseToQ8,
   'squares/subgroups': squaresSubgroups,
   stream,
   'weights/centre/own': weightsCentreOwn,
