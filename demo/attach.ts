@@ -84,6 +84,8 @@ export async function attachFiles(files: readonly File[]): Promise<void> {
       place.item = item
       place.chip = undefined
       announce(say('attachDone', { name: file.name }))
+      write()
+      list.scrollTo(list.scrollWidth, list.scrollHeight)
     } catch (error) {
       places = places.filter((one) => one !== place)
       if (!signal.aborted && codeOf(error) !== 'aborted') showError(error)
