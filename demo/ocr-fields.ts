@@ -27,14 +27,17 @@ export function fieldsJson(asked: string): string | undefined {
   return `{\n${[...names].map((name) => `    ${JSON.stringify(name)}: ""`).join(',\n')}\n}`
 }
 
-/** Undefined where the answer holds no JSON object. */
-export function readFields(answer: string): { json: unknown; fields: Field[] } | undefined {
+/** Undefined where the answer holds no JSON object. What was `asked` for and is not in it stands empty at the end. */
+export function readFields(answer: string, asked = ''): { json: unknown; fields: Field[] } | undefined {
   const text = unfenced(answer)
   const json = parse(text) ?? parse(text.slice(Math.max(0, text.indexOf('{')), text.lastIndexOf('}') + 1))
   if (!json) return undefined
   const fields: Field[] = []
   collect(json, [], fields)
-  return { json, fields }
+  const missing: Field[] = []
+  collect(parse(fieldsJson(asked) ?? '') ?? {}, [], missing)
+  const there = (name: string) => fields.some((one) => one.name === name || one.name.startsWith(`${name} › `))
+  return { json, fields: [...fields, ...missing.filter(({ name }) => !there(name)).map(({ name }) => ({ name, value: '' }))] }
 }
 
 function parse(text: string): object | undefined {

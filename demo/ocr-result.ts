@@ -11,6 +11,8 @@ export interface Reading {
   task: Task
   /** The same for the same model, task and fields. */
   key: string
+  /** Fields, as they were named. */
+  asked: string
   text: string
   state: 'running' | 'done' | 'stopped' | 'failed'
   /** Who read it, and what its licence wants shown. */
@@ -35,9 +37,9 @@ interface Content {
   fields?: { json: unknown; fields: Field[] }
 }
 
-function contentOf({ task, text }: Reading): Content {
+function contentOf({ task, text, asked }: Reading): Content {
   const answer = answerIn(text)
-  const fields = task === 'fields' ? readFields(answer) : undefined
+  const fields = task === 'fields' ? readFields(answer, asked) : undefined
   const pieces = fields ? [] : readPieces(answer)
   return { pieces, tables: pieces.filter((piece) => piece.kind === 'table'), ...(fields ? { fields } : {}) }
 }

@@ -44,7 +44,7 @@ export async function addSheets(files: readonly File[]): Promise<void> {
 
 function add(file: File, canvas: HTMLCanvasElement, width: number, height: number): void {
   const button = make('button', { type: 'button', className: 'plain', title: file.name }, canvas)
-  const remove = make('button', { type: 'button', className: 'plain remove', textContent: '×' })
+  const remove = make('button', { type: 'button', className: 'plain away', textContent: '×' })
   const element = make('li', {}, button, remove)
   const sheet: Sheet = { file, element, button, width, height }
   element.dataset.testid = 'ocr-sheet'

@@ -124,7 +124,7 @@ async function readAll(sheets: Sheet[], prompt: string): Promise<void> {
 /** False where it did not come to its end. */
 async function read(sheet: Sheet, prompt: string, signal: AbortSignal): Promise<boolean> {
   const { glm, title } = model!
-  const reading: Reading = { task: task(), key: keyNow(), text: '', state: 'running', title, notice: glm.model.notice }
+  const reading: Reading = { task: task(), key: keyNow(), asked: fields.value, text: '', state: 'running', title, notice: glm.model.notice }
   sheet.reading = reading
   busy.now('ocrLooking')
   write()

@@ -110,7 +110,7 @@ describe('a tiny model of its class', () => {
   test('a page that is removed while it is read ends the reading', async () => {
     part('ocr-read').click()
     await until(() => sheets()[1]!.dataset.state === 'running')
-    sheets()[1]!.querySelector<HTMLButtonElement>('.remove')!.click()
+    sheets()[1]!.querySelector<HTMLButtonElement>('.away')!.click()
     await until(() => part('ocr-page').dataset.state === 'work')
     expect(sheets().map(({ dataset }) => dataset.state)).toEqual(['done', 'new'])
     part('ocr-clear').click()

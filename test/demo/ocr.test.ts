@@ -240,6 +240,16 @@ describe('fields', () => {
       expect(readFields(answer)?.fields).toEqual(fields)
   })
 
+  test('what was asked for and is not there stands empty', () => {
+    const { json, fields } = readFields('{"b": {"c": "1"}, "d": "2"}', 'a\nb\nd')!
+    expect(fields).toEqual([
+      { name: 'b › c', value: '1' },
+      { name: 'd', value: '2' },
+      { name: 'a', value: '' },
+    ])
+    expect(json).toEqual({ b: { c: '1' }, d: '2' })
+  })
+
   test.each(['', 'no', '{"a": ', '3', `${'['.repeat(1e5)}${']'.repeat(1e5)}`])('an answer that is none', (answer) =>
     expect(readFields(answer)).toBeUndefined(),
   )
