@@ -8,7 +8,7 @@ import { type Budget, planShown, type SizeRule } from './shown_size.ts'
 import { shrink } from './shrink.ts'
 
 /** Bytes that are handed over as they are: of a picture no more than every GPU binds, of all frames of a video what a page can spare. */
-const plenty = { picture: 2 ** 27, video: 2 ** 28 }
+const plenty = { picture: 2 ** 27, video: 2 ** 29 }
 
 export interface FitOptions {
   /** Absent: nothing is made smaller. */

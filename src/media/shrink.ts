@@ -53,7 +53,8 @@ function yuvLine({ format, data, planes, width, height, matrix, fullRange }: Yuv
       number,
     ]
     for (let column = 0; column < width; column++) {
-      const [here, there] = [step * (column >> 1), step * beside(column, columns)]
+      const here = step * (column >> 1)
+      const there = step * beside(column, columns)
       const cu = 9 * data[uNear + here]! + 3 * (data[uNear + there]! + data[uFar + here]!) + data[uFar + there]! - 2048
       const cv = 9 * data[vNear + here]! + 3 * (data[vNear + there]! + data[vFar + here]!) + data[vFar + there]! - 2048
       const own = 16 * (data[light.offset + light.stride * row + column]! - start) * luma + (1 << 19)
@@ -67,8 +68,11 @@ function yuvLine({ format, data, planes, width, height, matrix, fullRange }: Yuv
 function mixAcross({ to, first, counts, weights, taps, bits }: Axis, line: Uint8Array, strips: Uint8Array, at: number): void {
   const half = 1 << (bits - 1)
   for (let i = 0; i < to; i++) {
-    let [red, green, blue] = [half, half, half]
-    for (let tap = i * taps, from = 3 * first[i]!, end = tap + counts[i]!; tap < end; tap++, from += 3) {
+    let red = half
+    let green = half
+    let blue = half
+    const end = i * taps + counts[i]!
+    for (let tap = i * taps, from = 3 * first[i]!; tap < end; tap++, from += 3) {
       const weight = weights[tap]!
       red += weight * line[from]!
       green += weight * line[from + 1]!
@@ -86,7 +90,7 @@ function mixDown({ first, counts, weights, taps, bits }: Axis, row: number, stri
   for (let tap = 0; tap < counts[row]!; tap++) {
     const weight = weights[row * taps + tap]!
     const from = 3 * width * (first[row]! + tap)
-    for (let i = 0; i < sums.length; i++) sums[i]! += weight * strips[from + i]!
+    for (let i = 0; i < sums.length; i++) sums[i] = sums[i]! + weight * strips[from + i]!
   }
   for (let column = 0; column < width; column++) {
     const at = 4 * (row * width + column)

@@ -7,10 +7,12 @@ import { Engine, type EngineOptions } from '../../src/engine/engine.ts'
 import type { Part } from '../../src/engine/parts.ts'
 import type { Prompt } from '../../src/engine/seeing.ts'
 import type { GlmError } from '../../src/errors.ts'
+import * as formats from '../../src/formats.ts'
 import { dawn } from '../../src/gpu/dawn.ts'
 import { readShown } from '../../src/media/shown.ts'
 import { Seen, type Sight } from '../../src/model/seen.ts'
 import { folderSource } from '../../src/weights/folder.ts'
+import type { Source } from '../../src/weights/source.ts'
 import { type Grid, type Levels, pixelValues } from '../reference/sights.ts'
 import { relativeL2 } from '../reference.ts'
 
@@ -286,6 +288,35 @@ describe('an engine that sees', () => {
     prompt.release()
     expect((await faultOf(promptOf(own, requestOf(both)))).code).toBe('closed')
   })
+})
+
+it('a GGUF is shown pictures as large as a processor beside it says, or as llama.cpp has them', async () => {
+  const golden: Golden = read('glm4v.json')
+  const between = golden.cases.find(({ name }) => name === 'between')!
+  const [gguf, folder] = [folderSource(`${fixtures}/gguf/glm4v`), folderSource(`${fixtures}/glm4v`)]
+  const of = (path: string) => (/preprocessor/.test(path) ? folder : gguf)
+  const { list } = gguf
+  const beside: Source = {
+    name: 'both',
+    entry: 'model.gguf',
+    size: (path, signal) => of(path).size(path, signal),
+    read: (path, ...rest) => of(path).read(path, ...rest),
+    ...(list && { list }),
+  }
+  for (const source of [beside, { ...gguf, entry: 'model.gguf' }]) {
+    const engine = await load('glm4v', { source, formats: async () => formats, chats: false })
+    const prompt = await promptOf(engine, requestOf(between))
+    const largest = Math.max(...prompt.report!.map(({ width, height }) => 2 * width * height))
+    if (source === beside) {
+      expect(prompt.ids).toEqual(between.ids)
+      expect(largest).toBeLessThanOrEqual(25_088)
+    } else {
+      expect(largest).toBeGreaterThan(25_088)
+      expect(engine.info.sees!.sizes!.bounds.picture).toEqual([2 * 8 * 784, 2 * 4096 * 784])
+    }
+    prompt.release()
+    await engine.close()
+  }
 })
 
 it('a model without a tower, or whose bundle is not there, refuses pictures in a sentence', async () => {

@@ -116,7 +116,7 @@ describe('what a message shows', () => {
 
   it('a video of many bytes crosses at the size that the model would make of it, and a small one as it is', async () => {
     const sizes = { profile: 'glm-4.6v', bounds: { picture: [12_544, 9_633_792], video: [12_544, 47_040_000] } } as const
-    const [width, height, count] = [2048, 1536, 24]
+    const [width, height, count] = [4096, 3072, 12]
     const one: RgbaPixels = { format: 'RGBA', width, height, data: new Uint8Array(4 * width * height).fill(90) }
     const video = { frames: Array(count).fill(one), times: Array.from({ length: count }, (_, i) => i) }
     const { shown } = await readShown({ ...user({ type: 'video', video }), budget: { step: 30 } }, { sees: { ...sees, sizes } })

@@ -138,6 +138,20 @@ describe('which file', () => {
   })
 })
 
+test("bounds of pictures: the file's keys, else llama.cpp's own", async () => {
+  const { config } = await readGguf(source('glm4v'), 'model.gguf')
+  const gguf = await openGguf(source('glm4v'), 'mmproj.gguf')
+  const sizeOf = (keys: [string, GgufValue][]) =>
+    mmprojHalf({ ...gguf, metadata: new Map([...gguf.metadata, ...keys]) }, config)!.json.image_processor
+  expect(sizeOf([])).toEqual({ size: { shortest_edge: 12_544, longest_edge: 6_422_528 } })
+  const keys: [string, GgufValue][] = [
+    ['clip.vision.image_min_pixels', 3136],
+    ['clip.vision.image_max_pixels', 12_544],
+  ]
+  expect(sizeOf(keys)).toEqual({ size: { shortest_edge: 6272, longest_edge: 25_088 } })
+  expect(sizeOf([['clip.vision.image_max_pixels', 'many']])).toEqual({ size: { shortest_edge: 12_544, longest_edge: 6_422_528 } })
+})
+
 describe('a tower that is not whole', () => {
   const changed = async (name: string, change: (gguf: Gguf) => void, keys: Record<string, GgufValue> = {}) => {
     const from = source(name)
