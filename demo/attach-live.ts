@@ -59,11 +59,10 @@ export async function openLive(device: Device): Promise<void> {
 
 export function closeLive(): void {
   if (!opened) return
-  const { controller, capture } = opened
+  const { controller } = opened
   const focused = panel.contains(document.activeElement)
   opened = undefined
-  controller.abort()
-  capture?.close()
+  controller.abort() // closes the capture too
   video.srcObject = null
   write()
   if (focused) part('attach').focus()

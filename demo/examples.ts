@@ -47,7 +47,7 @@ const moves: Scene = {
   times: [0, 0.5, 1, 1.5, 2],
   things: [
     { kind: 'triangle', colour: 'green', place: 0, way: [15, 0] },
-    { kind: 'star', colour: 'purple', place: 7, last: 2 },
+    { kind: 'star', colour: 'purple', place: 7, last: 3 },
   ],
 }
 

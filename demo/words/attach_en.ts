@@ -34,7 +34,7 @@ export const attachEn = {
   shownAs: 'seen as {size}',
   shownBefore: 'seen before',
   shownStretch: '{start}–{end} s',
-  shownSteps: '{steps} steps of two frames',
+  shownSteps: 'steps of two frames: {steps}',
   shownMore: 'More steps: {count}',
   shownReading: 'Reading pictures and frames…',
   shownLooking: 'Looking…',

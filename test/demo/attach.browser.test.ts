@@ -130,7 +130,7 @@ test('a video has its length, a stretch that is checked, and its steps as the AP
   const { axis } = (await media.timeline()).plan({ axis: { kind: 'model', profile: 'glm-4.6v' }, durationTolerance: Infinity })
   await ask('sound')
   expect(labels()).toEqual(axis.labels!.slice(0, 12))
-  expect(last('shown-video').textContent).toMatch(/^clip\.webm · 0–[\d.]+ s · seen as \d+ × \d+ · \d+ steps of two frames · \d+ tokens$/)
+  expect(last('shown-video').textContent).toMatch(/^clip\.webm · 0–[\d.]+ s · seen as \d+ × \d+ · steps of two frames: \d+ · \d+ tokens$/)
   const canvases = () => [...last('shown-steps').querySelectorAll('canvas')]
   await until(() => canvases().length === 2 * labels().length)
   await until(() => canvases().every(inked))
@@ -163,6 +163,19 @@ test('the frames of a step are those that the model was given', async () => {
   // Times that no rule makes: the frame at each.
   expect(framesOf(media, {}, [{ time: 0 }, { time: 1e9 }], profile)).toEqual([[0], [media.video!.times.length - 1]])
   media.close()
+})
+
+test('of a long video some steps are shown, and more when asked', async () => {
+  const { createSteps } = await import('../../demo/shown-steps.ts')
+  const frames = Array.from({ length: 60 }, () => Object.assign(document.createElement('canvas'), { width: 8, height: 6 }))
+  const times = frames.map((_, i) => i / 2)
+  const item = { kind: 'video', name: 'long', source: { frames, times }, width: 8, height: 6, thumb: frames[0]!, duration: 30 } as const
+  const steps = Array.from({ length: 30 }, (_, k) => ({ time: k, label: `${k}.0 seconds`, tokens: 4 }))
+  const { element } = createSteps(item, steps, 'glm-4.6v', new AbortController().signal)
+  const more = element.querySelector('button')!
+  expect([element.querySelectorAll('li').length, more.textContent, more.hidden]).toEqual([12, 'More steps: 18', false])
+  more.click()
+  expect([element.querySelectorAll('li').length, element.querySelectorAll('canvas').length, more.hidden]).toEqual([30, 60, true])
 })
 
 test('stopped before the answer began, words and pictures are in the message field again', async () => {
