@@ -7,9 +7,9 @@ import { captureScreen } from './agent-screen.ts'
 import { codeOf, hideError, showError } from './banner.ts'
 import { inEveryLanguage, language, say } from './language.ts'
 import { type Loaded, reload } from './load.ts'
-import { type Able, ableOf, type Wanted, writeNeed } from './ocr-need.ts'
-import './ocr-markup.ts'
 import { createBusy } from './ocr-busy.ts'
+import { putMarkup } from './ocr-markup.ts'
+import { type Able, ableOf, type Wanted, writeNeed } from './ocr-need.ts'
 import { showPicture, takePictures } from './ocr-pictures.ts'
 import { pictureTokens } from './ocr-tasks.ts'
 import { page } from './pages.ts'
@@ -23,6 +23,8 @@ interface Shot extends Size {
 
 /** Longest side that is drawn. */
 const LARGE = 1600
+
+putMarkup('agent')
 
 const wanted: Wanted = { name: 'ggml-org/AutoGLM-Phone-9B-GGUF', context: 8192, none: 'agentNeed', other: 'agentOther', load: 'agentLoad' }
 const buttons = { ask: part<HTMLButtonElement>('agent-ask'), stop: part<HTMLButtonElement>('agent-stop') }

@@ -2,8 +2,8 @@
 import { codeOf, hideError, showError } from './banner.ts'
 import { inEveryLanguage, joined, say } from './language.ts'
 import { type Loaded, reload } from './load.ts'
-import './ocr-markup.ts'
 import { createBusy } from './ocr-busy.ts'
+import { putMarkup } from './ocr-markup.ts'
 import { type Able, ableOf, type Wanted, writeNeed } from './ocr-need.ts'
 import { takePictures } from './ocr-pictures.ts'
 import { type Read, type Reading, resultOf, startResult, writeOuts } from './ocr-result.ts'
@@ -12,6 +12,8 @@ import { isSmall, pictureTokens, promptOf, type Task, tasks, wholeContext } from
 import { onPage, page } from './pages.ts'
 import { announce, speakPart, speakRest } from './speech.ts'
 import { make, number, part, swap } from './view.ts'
+
+putMarkup('ocr')
 
 const wanted: Wanted = { name: 'zai-org/GLM-OCR', context: wholeContext, none: 'ocrNeed', other: 'ocrOther', load: 'ocrLoad' }
 const buttons = { read: part<HTMLButtonElement>('ocr-read'), stop: part<HTMLButtonElement>('ocr-stop') }

@@ -1,4 +1,5 @@
 // What the page that reads makes of an answer: tables of both kinds, fields, files; and that no answer makes it throw, or work more than its length.
+import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { messagesOf, systemPrompt } from '../../demo/agent-prompt.ts'
@@ -253,6 +254,12 @@ describe('fields', () => {
   test.each(['', 'no', '{"a": ', '3', `${'['.repeat(1e5)}${']'.repeat(1e5)}`])('an answer that is none', (answer) =>
     expect(readFields(answer)).toBeUndefined(),
   )
+})
+
+test('no module of the demo is there for its effects alone: a build drops it, since package.json says that none has any', () => {
+  const folder = new URL('../../demo/', import.meta.url)
+  const modules = readdirSync(folder).filter((file) => file.endsWith('.ts'))
+  expect(modules.filter((file) => /^import '[^']+\.ts'/m.test(readFileSync(new URL(file, folder), 'utf8')))).toEqual([])
 })
 
 test('prompts are those of the model card', () => {
