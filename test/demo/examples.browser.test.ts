@@ -1,0 +1,50 @@
+// What the demo shows Pocket V first it answers right, in both languages, from the very pictures and clips that the page draws.
+import { type Glm, loadGlm } from 'glm-webgpu'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { partOf } from '../../demo/attach-item.ts'
+import { examplesFor } from '../../demo/examples.ts'
+import { sceneAttachment } from '../../demo/scene.ts'
+
+/** Without its weights the package was built without it. */
+const there = (await fetch(`${inject('server')}dist/pocket-v/model.safetensors`, { method: 'HEAD', cache: 'no-store' })).ok
+
+const answers: Record<string, string> = {
+  'What is there?':
+    'A red circle at the top left, a purple star at the top right, a blue circle in the middle, a green circle at the bottom left and an orange square at the bottom right.',
+  '图里有什么？': '左上角有红色圆形，右上角有紫色星形，中间有蓝色圆形，左下角有绿色圆形，右下角有橙色方形。',
+  'How many circles are there?': '3 circles.',
+  '图里有几个圆形？': '3个圆形。',
+  'Where is the purple star?': 'At the top right.',
+  '紫色的星形在哪里？': '在右上角。',
+  'Which digit is there?': '7.',
+  '图里有什么数字？': '7。',
+  'When does the red circle appear?': 'At 3.0 seconds.',
+  '红色的圆形什么时候出现？': '在3.0秒。',
+  'When does the purple star vanish?': 'At 1.5 seconds.',
+  '紫色的星形什么时候消失？': '在1.5秒。',
+  'Which way does the green triangle move?': 'To the right.',
+  '绿色的三角形往哪边移动？': '向右。',
+}
+
+let glm: Glm
+
+beforeAll(async () => {
+  if (there) glm = await loadGlm('pocket-v')
+})
+
+afterAll(() => glm?.close())
+
+const asked = examplesFor('pocket-v', { picture: true, video: true, profile: 'glm-4.6v' }).flatMap(({ en, zh, scene }) => [
+  { question: en, scene },
+  { question: zh, scene },
+])
+
+test('an answer is known for each example', () => {
+  expect(asked.map(({ question }) => question)).toEqual(Object.keys(answers))
+})
+
+test.skipIf(!there).each(asked)('$question', async ({ question, scene }) => {
+  const content = [partOf(await sceneAttachment(scene!)), { type: 'text', text: question } as const]
+  const { choices } = await glm.chat.completions.create({ messages: [{ role: 'user', content }], temperature: 0, max_tokens: 120 })
+  expect(choices[0].message.content?.trim()).toBe(answers[question])
+})
