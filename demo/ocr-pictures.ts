@@ -19,7 +19,9 @@ export function takePictures(mine: Page & ('ocr' | 'agent'), take: (files: File[
     input.value = '' // the same files can be chosen again
   })
   document.addEventListener('paste', (event) => {
-    if (page() === mine && given(event.clipboardData?.files)) event.preventDefault()
+    // Cells of a spreadsheet come as text and as a picture of it: in a field the text is meant.
+    const written = event.target instanceof HTMLTextAreaElement && event.clipboardData?.types.includes('text/plain')
+    if (page() === mine && !written && given(event.clipboardData?.files)) event.preventDefault()
   })
   const ours = (event: DragEvent) => {
     if (page() !== mine || !event.dataTransfer?.types.includes('Files')) return false

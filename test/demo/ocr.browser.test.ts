@@ -240,6 +240,10 @@ describe('given texts', () => {
     await until(() => sheets().length === 2)
     document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }))
     await until(() => sheets().length === 3)
+    const both = new DataTransfer()
+    both.items.add(await picture('thin.png'))
+    both.setData('text/plain', 'Total')
+    part('ocr-fields').dispatchEvent(new ClipboardEvent('paste', { clipboardData: both, bubbles: true, cancelable: true }))
     location.hash = '#agent'
     await until(() => part('ocr-page').hidden === true)
     document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }))
