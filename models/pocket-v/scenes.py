@@ -28,14 +28,12 @@ def arc(cx, cy, rx, ry, start, end, n=10):
     return [(cx + rx * math.cos(math.radians(start + (end - start) * i / n)), cy + ry * math.sin(math.radians(start + (end - start) * i / n))) for i in range(n + 1)]
 
 
-# strokes of digits in a box of 1 x 1.6, y down; each digit in round strokes, and as a display shows it
+# strokes of digits in a box of 1 x 1.6, y down
 NINE = [arc(0.5, 0.48, 0.48, 0.48, 0, 360, 16), [(0.98, 0.5), (0.95, 0.95), (0.72, 1.35), (0.3, 1.58)]]
-ROUND = [[arc(0.5, 0.8, 0.48, 0.8, 0, 360, 20)], [[(0.2, 0.35), (0.58, 0.0), (0.58, 1.6)]], [arc(0.5, 0.45, 0.46, 0.45, 190, 390) + [(0.03, 1.58), (1.0, 1.58)]],
+DIGITS = [[arc(0.5, 0.8, 0.48, 0.8, 0, 360, 20)], [[(0.2, 0.35), (0.58, 0.0), (0.58, 1.6)]], [arc(0.5, 0.45, 0.46, 0.45, 190, 390) + [(0.03, 1.58), (1.0, 1.58)]],
          [arc(0.45, 0.41, 0.45, 0.41, 205, 450) + arc(0.45, 1.2, 0.52, 0.4, -90, 155)], [[(0.72, 1.6), (0.72, 0.0), (0.0, 1.1), (1.0, 1.1)]],
          [[(0.92, 0.0), (0.15, 0.0), (0.08, 0.72)] + arc(0.45, 1.09, 0.52, 0.5, -130, 150)], [[(1 - x, 1.6 - y) for x, y in line] for line in NINE],
          [[(0.0, 0.0), (1.0, 0.0), (0.38, 1.6)]], [arc(0.5, 0.4, 0.4, 0.4, 0, 360, 14), arc(0.5, 1.2, 0.48, 0.4, 0, 360, 14)], NINE]
-BARS = {"a": ((0, 0), (1, 0)), "b": ((1, 0), (1, 0.8)), "c": ((1, 0.8), (1, 1.6)), "d": ((0, 1.6), (1, 1.6)), "e": ((0, 0.8), (0, 1.6)), "f": ((0, 0), (0, 0.8)), "g": ((0, 0.8), (1, 0.8))}
-DISPLAY = [[list(BARS[c]) for c in bars] for bars in ("abcdef", "bc", "abdeg", "abcdg", "bcfg", "acdfg", "acdefg", "abc", "abcdefg", "abcdfg")]
 
 
 def grid(size):
@@ -106,17 +104,16 @@ class Masks:
         self.made = {}
 
     def __call__(self, r, kind, size):
-        key = (kind, size, r.randrange(3), r.randrange(4) if kind >= len(SHAPES) else 0)
+        key = (kind, size, r.randrange(3))
         if key not in self.made:
             self.made[key] = self.make(*key)
         return self.made[key]
 
     @staticmethod
-    def make(kind, size, tilt, style):
+    def make(kind, size, tilt):
         if kind < len(SHAPES):
             return shape_mask(SHAPES[kind], size, (tilt - 1) * {"square": 0.12, "triangle": 0.12, "star": 0.2}.get(SHAPES[kind], 0.1))
-        strokes = (DISPLAY if style == 3 else ROUND)[kind - len(SHAPES)]
-        return digit_mask(strokes, size, (0.24, 0.32, 0.4, 0.28)[style], (tilt - 1) * 0.15)
+        return digit_mask(DIGITS[kind - len(SHAPES)], size, (0.28, 0.34, 0.4)[tilt], (0, 0.1, 0)[tilt])
 
 
 masks = Masks()
@@ -156,7 +153,7 @@ def chosen(r, count):
 
 def centres(r, count):
     """(x, y, size) for each: on a loose grid, or anywhere but in a place of its own and not between two places."""
-    if count == 1 and r.random() < 0.35:
+    if count == 1 and r.random() < 0.25:
         size = r.randrange(44, 100, 4)
         slack = max(2, (SIDE - size) // 2 - 2)
         x, y = (56 + r.randint(-min(slack, 16), min(slack, 16)) for _ in "xy")
@@ -164,7 +161,7 @@ def centres(r, count):
     if count <= 4 and r.random() < 0.4:
         out = []
         for _ in range(60):
-            size = r.randrange(18, 48, 2)
+            size = r.randrange(22, 46, 2)
             x, y = (r.uniform(size / 2 + 1, SIDE - 1 - size / 2) for _ in "xy")
             if min(abs(v - third) for v in (x, y) for third in (SIDE / 3, SIDE * 2 / 3)) < 4:
                 continue
@@ -173,7 +170,7 @@ def centres(r, count):
                 out.append((x, y, size))
                 if len(out) == count:
                     return out
-    return [(SIDE / 6 * (2 * (p % 3) + 1) + r.randint(-3, 3), SIDE / 6 * (2 * (p // 3) + 1) + r.randint(-3, 3), r.randrange(20, 34, 2)) for p in r.sample(range(9), count)]
+    return [(SIDE / 6 * (2 * (p % 3) + 1) + r.randint(-3, 3), SIDE / 6 * (2 * (p // 3) + 1) + r.randint(-3, 3), r.randrange(24, 36, 2)) for p in r.sample(range(9), count)]
 
 
 def still(r, held=False):
@@ -214,7 +211,7 @@ def clip(r, held=False):
             if (kind, colour) not in used and (free or held_out(KINDS[kind], NAMES[colour], first, last, steps) == want):
                 break
         used.add((kind, colour))
-        thing = Thing(kind, colour, *(SIDE / 6 * (2 * n + 1) + r.randint(-3, 3) for n in (p % 3, p // 3)), r.randrange(22, 34, 2))
+        thing = Thing(kind, colour, *(SIDE / 6 * (2 * n + 1) + r.randint(-3, 3) for n in (p % 3, p // 3)), r.randrange(24, 36, 2))
         thing.first, thing.last = first, last
         things.append(thing)
     target = things[0]

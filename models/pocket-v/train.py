@@ -154,10 +154,22 @@ def loss_of(w, args, step, found):
         spied, right = model.spied(w, model.see(w, pixels, pixels[:0]), slots)
         return spied, 0.0, right
     packed, slots = found
+    if step < args.wake:
+        with torch.no_grad():
+            tokens = model.see(w, packed["stills"], packed["clips"]) if len(slots) else None
+        answers = F.cross_entropy(model.forward(w, packed, tokens), packed["targets"])
+        return answers, answers.item(), []
     tokens = model.see(w, packed["stills"], packed["clips"]) if len(slots) else None
     answers = F.cross_entropy(model.forward(w, packed, tokens), packed["targets"])
     spied, right = model.spied(w, tokens, slots) if len(slots) else (0.0, [])
     return answers + args.spied * spied, answers.item(), right
+
+
+def pace(args, step):
+    """The learning rate as a share of the highest: it rises over a hundred steps at the beginning of each part, and falls at the end of the first and of all."""
+    if step < args.first:
+        return min(1, (step + 1) / 100, max(0.1, (args.first - step) / max(1, args.cool)))
+    return min(1, (step + 1 - args.first) / 100, max(0.02, (args.steps - step) / max(1, args.decay)))
 
 
 def train(args, vocabulary):
@@ -187,8 +199,10 @@ def train(args, vocabulary):
         start = time.time()
         found = data(encode, args, step, device)
         drawing += time.time() - start
-        warm = (step + 1 - (args.first if step >= args.first else 0)) / 100
-        lr = args.lr * min(1, warm, max(0.02, (args.steps - step) / max(1, args.decay)))
+        if step == args.first < args.wake:
+            # the tower that the text model learns to read is the quiet one
+            w |= {k: average[k].clone() for k in w if k.startswith(model.V)}
+        lr = args.lr * pace(args, step)
         # gradients pass straight through the rounding: those at the rounded weights are used for the exact ones
         near = model.rounded(w, kept)
         total, answers, right = loss_of(near, args, step, found)
@@ -292,6 +306,8 @@ if __name__ == "__main__":
     p.add_argument("--decay", type=int, default=1000, help="the learning rate falls over this many last steps")
     p.add_argument("--rounding", type=int, default=300, help="this many last steps are trained with the text model's weights rounded to INT4")
     p.add_argument("--first", type=int, default=600, help="this many first steps the tower learns alone")
+    p.add_argument("--cool", type=int, default=200, help="the learning rate falls over this many last of those")
+    p.add_argument("--wake", type=int, default=0, help="up to this step the tower then stays as it is, which is cheaper")
     p.add_argument("--alone", type=int, default=400, help="so many steps after those without clips")
     p.add_argument("--pictures", type=int, default=48, help="pictures of a step of the tower alone")
     p.add_argument("--clips", type=float, default=0.3, help="share of dialogs about a clip")
