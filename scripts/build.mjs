@@ -33,7 +33,8 @@ const entries = [
   { name: 'agent', source: 'src/text/agent.ts', target: 'page' },
   { name: 'containers', source: 'src/media/container.ts', target: 'page' },
   { name: 'prepare', source: 'src/media/prepare.ts', target: 'page' },
-  { name: 'shown', source: 'src/media/shown.ts', target: 'page' },
+  // With what it uses of media: a bundler that finds media.js both here and behind index.js gives every page a share of it.
+  { name: 'shown', source: 'src/media/shown.ts', target: 'page', without: ['media'] },
   // The worker fetches it by its address, so nothing stands beside it: it has what it imports.
   { name: 'vision', source: 'src/vision.ts', target: 'page', whole: true },
   // Node's decoders: package.json names them, so that no browser's bundler takes them along.
@@ -72,7 +73,7 @@ export function isStale(root = repository) {
   return [...sources, ...models, ...single].some((file) => existsSync(file) && statSync(file).mtimeMs > built)
 }
 
-async function bundle(root, { name, source, target, whole }) {
+async function bundle(root, { name, source, target, whole, without }) {
   const { build } = await import('vite')
   const forNode = target === 'node'
   await build({
@@ -81,7 +82,7 @@ async function bundle(root, { name, source, target, whole }) {
     logLevel: 'warn',
     publicDir: false,
     base: './',
-    plugins: [stripShaders(root), ...(forNode ? [] : [...(whole ? [] : [apart(root, source)]), keepUrls(join(root, 'src'))])],
+    plugins: [stripShaders(root), ...(forNode ? [] : [...(whole ? [] : [apart(root, source, without)]), keepUrls(join(root, 'src'))])],
     ssr: forNode ? { noExternal: true, external: ['webgpu'] } : undefined,
     build: {
       ssr: forNode ? source : undefined,
@@ -103,8 +104,9 @@ async function bundle(root, { name, source, target, whole }) {
 }
 
 /** What is an entry of its own stays out of the others: a page that only chats drops media, and a consumer's bundler makes lazy chunks of the rest. */
-function apart(root, entry) {
-  const files = new Map(entries.slice(1).map(({ name, source, as = `./${name}.js` }) => [join(root, source), as]))
+function apart(root, entry, without = []) {
+  const others = entries.slice(1).filter(({ name }) => !without.includes(name))
+  const files = new Map(others.map(({ name, source, as = `./${name}.js` }) => [join(root, source), as]))
   return {
     name: 'apart',
     enforce: 'pre',
