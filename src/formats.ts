@@ -1,11 +1,10 @@
-// What a chat with the embedded model does without: models from elsewhere, in whatever format, downloaded and kept; and the plan. The worker fetches
+// What a chat with the embedded model does without: models from elsewhere, in whatever format, downloaded and kept. The worker fetches
 // this file (dist/formats.js) when it first wants one of them.
 
 export { loadFitting } from './engine/fitting.ts'
 export { readForeign } from './engine/foreign.ts'
 export { readGguf } from './engine/gguf.ts'
 export { openModel, planPlace } from './engine/place.ts'
-export { planModel } from './engine/plan.ts'
 export { fetched as shaders } from './kernels/fetched_files.ts'
 
 import { keptName } from './engine/kept.ts'

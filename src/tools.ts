@@ -1,10 +1,11 @@
-// What a text chat does without: the bench and the tuner. The worker fetches this file (dist/tools.js) when it first wants one of them.
+// What a text chat does without: the bench, the tuner and the plan. The worker fetches this file (dist/tools.js) when it first wants one of them.
 import type { Gpu } from './gpu/device.ts'
 import { tunedKey as keyOf } from './gpu/tuned.ts'
 import { fetched } from './kernels/fetched_files.ts'
 import { addFiles, kernelSources } from './kernels/loading_files.ts'
 
 export { bench } from './engine/bench.ts'
+export { planModel } from './engine/plan.ts'
 export { tuneModel } from './engine/tuning.ts'
 export { readTuned, tunedStore } from './gpu/tuned.ts'
 export { fetched as shaders } from './kernels/fetched_files.ts'

@@ -43,7 +43,8 @@ serve({
   },
   async plan(options, signal) {
     const formats = fetchFormats(options.formats)
-    return (await formats()).planPlace(options, signal, { read: readModel, formats, openGpu })
+    tools = options.tools
+    return (await formats()).planPlace(options, signal, { read: readModel, formats, openGpu, plan: fetchTools })
   },
   async adapter(powerPreference) {
     const gpu = await openGpu(navigator.gpu, { powerPreference })
@@ -88,6 +89,7 @@ async function load(options: WireLoad, events: LoadEvents, signal: AbortSignal):
       admit: opened.admit,
       load: opened.load,
       read: readModel,
+      plan: fetchTools,
       onProgress: opened.progress,
       onWarning: events.onWarning,
     })

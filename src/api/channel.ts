@@ -34,7 +34,7 @@ export type WireLoad = Pick<
   vision: string
 }
 
-export type WirePlan = PlanOptions & Pick<WireLoad, 'model' | 'formats' | 'headers' | 'hub' | 'powerPreference'>
+export type WirePlan = PlanOptions & Pick<WireLoad, 'model' | 'tools' | 'formats' | 'headers' | 'hub' | 'powerPreference'>
 
 /** Functions and signals do not cross. */
 export type WireBench = Omit<BenchOptions, 'signal' | 'onProgress'>

@@ -29,7 +29,7 @@ export async function loadGlm(model: string | LocalModel, options: LoadOptions =
     const info = await channel.load(
       {
         model: source,
-        tools: new URL('./tools.js', import.meta.url).href,
+        tools: toolsAddress(),
         formats: formatsAddress(),
         vision: new URL('./vision.js', import.meta.url).href,
         weights,
@@ -69,7 +69,7 @@ export async function planModel(
   const source = resolve(model)
   const channel = new Channel(startWorker(createWorker))
   try {
-    return await channel.plan({ ...rest, model: source, formats: formatsAddress() }, signal)
+    return await channel.plan({ ...rest, model: source, tools: toolsAddress(), formats: formatsAddress() }, signal)
   } finally {
     channel.terminate()
   }
@@ -84,6 +84,9 @@ export async function gpuInfo(options: Pick<LoadOptions, 'createWorker' | 'power
     channel.terminate()
   }
 }
+
+/** Beside this module, where bundlers find it. */
+const toolsAddress = () => new URL('./tools.js', import.meta.url).href
 
 function startWorker(createWorker?: () => Worker): Worker {
   try {

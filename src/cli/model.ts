@@ -137,6 +137,7 @@ export async function openEngine(
     source,
     formats,
     tuning,
+    plan: tuning,
     vision,
     signal,
     load: Engine.load,

@@ -45,7 +45,6 @@ export interface Formats {
   readGguf(source: Source, file: string, signal?: AbortSignal): Promise<WeightFiles & { text?: TextFiles }>
   /** A folder whose config.json names a quantisation, or a family by another name. */
   readForeign(source: Source, config: Record<string, unknown>, signal?: AbortSignal): Promise<Omit<WeightFiles, 'generation'>>
-  planModel: typeof import('./plan.ts').planModel
   /** WGSL of kernels that the embedded model does without. */
   shaders: typeof import('../kernels/fetched_files.ts').fetched
 }

@@ -4,6 +4,7 @@ import { GlmError } from '../errors.ts'
 import { openGpu } from '../gpu/device.ts'
 import type { Formats, readModel } from './checkpoint.ts'
 import type { Engine, EngineOptions } from './engine.ts'
+import type { planModel } from './plan.ts'
 
 export interface FittingOptions extends Omit<EngineOptions, 'weights' | 'formats'> {
   /** `auto`: 16 bits where there is room, else 8, else 4; and the next smaller one when the GPU has less than it seemed. */
@@ -11,6 +12,8 @@ export interface FittingOptions extends Omit<EngineOptions, 'weights' | 'formats
   /** Bytes of GPU memory that the model may take. */
   memory?: number | undefined
   formats: () => Promise<Formats>
+  /** What tells which of them fits, for `auto` (src/tools.ts). */
+  plan: () => Promise<{ planModel: typeof planModel }>
   onWarning?: ((warning: GlmError) => void) | undefined
   /** `Engine.load`: this file is fetched alone, without an engine. */
   load: (options: EngineOptions) => Promise<Engine>
@@ -46,7 +49,7 @@ async function chosen(options: Omit<FittingOptions, 'load'>): Promise<WeightsFor
   const gpu = await openGpu(options.gpu, options)
   gpu.close()
   const files = await read(source, { formats, signal })
-  const { planModel } = await formats()
+  const { planModel } = await options.plan()
   const wanted = {
     weights: 'auto' as const,
     ...(context && { context }),

@@ -20,7 +20,7 @@ import type { Formats, ModelFiles, readModel } from './checkpoint.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import { machineMemory } from './fitting.ts'
 import { Keeping } from './kept.ts'
-import { planModel } from './plan.ts'
+import type { planModel } from './plan.ts'
 
 /** A model's files while it loads. */
 export interface OpenedModel {
@@ -82,15 +82,26 @@ export async function openModel(
 export async function planPlace(
   options: WirePlan,
   signal: AbortSignal,
-  { read, formats, openGpu }: { read: typeof readModel; formats: () => Promise<Formats>; openGpu: typeof open },
+  {
+    read,
+    formats,
+    openGpu,
+    plan,
+  }: {
+    read: typeof readModel
+    formats: () => Promise<Formats>
+    openGpu: typeof open
+    plan: () => Promise<{ planModel: typeof planModel }>
+  },
 ): Promise<ModelPlan> {
   const { source, choice } = await locate(options.model, options, signal)
   const files = await read(source, { formats, signal })
   const gpu = await openGpu(navigator.gpu, options)
   gpu.close()
   const { id = options.model.name ?? source.name } = options.model
-  const plan = planModel(id, files, options, { ...gpu.limits, software: gpu.info.software, ...machineMemory() })
-  return { ...plan, ...(choice ? { choice } : {}) }
+  const { planModel } = await plan()
+  const made = planModel(id, files, options, { ...gpu.limits, software: gpu.info.software, ...machineMemory() })
+  return { ...made, ...(choice ? { choice } : {}) }
 }
 
 /** A page of the hub rather than files. */

@@ -6,6 +6,7 @@ import { loadFitting } from '../../src/engine/fitting.ts'
 import { GlmError } from '../../src/errors.ts'
 import * as formats from '../../src/formats.ts'
 import { dawn } from '../../src/gpu/dawn.ts'
+import * as tools from '../../src/tools.ts'
 import { folderSource } from '../../src/weights/folder.ts'
 
 let gpu: GPU
@@ -16,7 +17,15 @@ beforeAll(async () => {
 afterEach(() => engine?.close())
 
 const source = folderSource('models/pocket')
-const rest = { source, context: 64, chats: false, weights: 'auto', formats: async () => formats, read: readModel } as const
+const rest = {
+  source,
+  context: 64,
+  chats: false,
+  weights: 'auto',
+  formats: async () => formats,
+  plan: async () => tools,
+  read: readModel,
+} as const
 
 it.each([
   [1e9, 'f16'],

@@ -4,6 +4,7 @@ import type { Engine, EngineOptions } from '../../src/engine/engine.ts'
 import { loadFitting } from '../../src/engine/fitting.ts'
 import { GlmError } from '../../src/errors.ts'
 import * as formats from '../../src/formats.ts'
+import * as tools from '../../src/tools.ts'
 
 const source = { name: 'model', size: async () => 0, read: async () => new Uint8Array() }
 const full = new GlmError('out_of_memory', 'The GPU has no room.')
@@ -17,7 +18,7 @@ function on(fits: (EngineOptions['weights'] | undefined)[]) {
     if (!fits.includes(weights)) throw full
     return { weights } as unknown as Engine
   }
-  const options = { gpu: undefined, source, formats: async () => formats, load, read: (() => {}) as never }
+  const options = { gpu: undefined, source, formats: async () => formats, plan: async () => tools, load, read: (() => {}) as never }
   return { tried, warnings, options: { ...options, onWarning: ({ message }: GlmError) => warnings.push(message) } }
 }
 
