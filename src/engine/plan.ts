@@ -77,9 +77,9 @@ export function planModel(name: string, files: PlanFiles, options: PlanOptions, 
   return { ...plan, verdict: verdictOf(plan, machine) }
 }
 
-function checkOptions({ weights = 'file', visionWeights = 'q8', context, kv, memory }: PlanOptions): void {
+function checkOptions({ weights = 'file', visionWeights, context, kv, memory }: PlanOptions): void {
   const known: readonly string[] = ['file', 'f32', 'f16', 'q8', 'q4', 'auto']
-  if (!known.slice(1, 5).includes(visionWeights)) throw wrong(`visionWeights is ${JSON.stringify(visionWeights)}; use f32, f16, q8 or q4.`)
+  towerFormat('file', visionWeights)
   if (!known.includes(weights)) throw wrong(`weights is ${JSON.stringify(weights)}; use auto, file, f32, f16, q8 or q4.`)
   if (context !== undefined && !(Number.isInteger(context) && context >= 2)) {
     throw wrong(`context is ${context}; use a whole number of positions from 2.`)

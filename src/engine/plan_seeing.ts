@@ -1,6 +1,7 @@
 // What a model's sight takes of a GPU: its tower's weights, and what it works in and keeps when it is shown something.
 import type { PlanOptions } from '../api/plan.ts'
 import type { WeightsFormat } from '../api/types.ts'
+import { GlmError } from '../errors.ts'
 import type { Coding } from '../kernels/matrix.ts'
 import { seeTiles } from '../kernels/see_attention.ts'
 import { codingOf } from '../model/codings.ts'
@@ -17,9 +18,14 @@ export const passingBytes = 2 ** 26
 /** Tokens of a picture where nobody asks for more (media/shown_size.ts). */
 const usualTokens = 640
 
-/** How a tower stands on the GPU. */
-export const towerFormat = (weights: WeightsFormat | undefined, asked: PlanOptions['visionWeights']): Exclude<WeightsFormat, 'file'> =>
-  asked ?? (weights === 'f32' || weights === 'f16' ? weights : 'q8')
+const towerFormats: readonly unknown[] = ['f32', 'f16', 'q8', 'q4']
+
+/** How a tower stands on the GPU. Throws `request_invalid`. */
+export function towerFormat(weights: WeightsFormat | undefined, asked: PlanOptions['visionWeights']): Exclude<WeightsFormat, 'file'> {
+  if (asked !== undefined && !towerFormats.includes(asked))
+    throw new GlmError('request_invalid', `visionWeights is ${JSON.stringify(asked)}; use f32, f16, q8 or q4.`)
+  return asked ?? (weights === 'f32' || weights === 'f16' ? weights : 'q8')
+}
 
 export interface SightPlan {
   config: VisionConfig

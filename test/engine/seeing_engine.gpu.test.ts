@@ -280,6 +280,11 @@ describe('an engine that sees', () => {
     await small.close()
   })
 
+  it('refuses a format that its tower cannot have', async () => {
+    const fault = await faultOf(load('glm46v', { visionWeights: 'q5' as never, chats: false }))
+    expect([fault.code, fault.message]).toEqual(['request_invalid', expect.stringContaining('visionWeights is "q5"')])
+  })
+
   it('frees everything when it is closed, pictures too', async () => {
     const own = await load('glm46v', { weights: 'q8', chats: false })
     const prompt = await promptOf(own, requestOf(both))
