@@ -171,7 +171,10 @@ export interface ChatRequest {
   seed?: number | null
   stop?: string | string[] | null
   tools?: Tool[]
-  /** Ours: tokens that a picture (default 640) and a step of a video, two frames (default 100), may take; they are made smaller until they do. */
+  /**
+   * Ours: tokens that a picture (default 640) and a step of a video, two frames (default 100, or what the tower's own table of positions has where that
+   * is less), may take; they are made smaller until they do.
+   */
   budget?: { picture?: number | null; step?: number | null } | null
   /** Ours: extra variables for the chat template, such as `{ enable_thinking: false }`. */
   template?: Record<string, unknown>

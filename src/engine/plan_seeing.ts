@@ -4,6 +4,7 @@ import type { WeightsFormat } from '../api/types.ts'
 import { GlmError } from '../errors.ts'
 import type { Coding } from '../kernels/matrix.ts'
 import { seeTiles } from '../kernels/see_attention.ts'
+import { usual } from '../media/shown_size.ts'
 import { codingOf } from '../model/codings.ts'
 import { parseVision, type VisionConfig } from '../model/vision_config.ts'
 import { planVision, type VisionPlan } from '../model/vision_layout.ts'
@@ -15,9 +16,6 @@ import type { Checkpoint } from '../weights/tensor.ts'
 export const keptBytes = 2 ** 27
 /** Bytes of pixels and patches that are on the GPU at once. */
 export const passingBytes = 2 ** 26
-/** Tokens of a picture where nobody asks for more (media/shown_size.ts). */
-const usualTokens = 640
-
 const towerFormats: readonly unknown[] = ['f32', 'f16', 'q8', 'q4']
 
 /** How a tower stands on the GPU. Throws `request_invalid`. */
@@ -54,7 +52,7 @@ export function sightWeights({ plan }: SightPlan, format: Exclude<WeightsFormat,
 /** Bytes of what it works in for a picture of the usual size, and of what it keeps. */
 export function sightScratch({ config }: SightPlan, software: boolean): number {
   const { chunk, batch } = towerLimits[software ? 'software' : 'hardware']
-  const patches = config.positions === 'learned' ? config.side ** 2 : usualTokens * config.merge ** 2
+  const patches = config.positions === 'learned' ? config.side ** 2 : usual.picture * config.merge ** 2
   const rows = Math.ceil(Math.max(patches, batch) / chunk) * chunk
   const size = { rows, chunk, tiles: seeTiles(1, rows), side: Math.ceil(2 * Math.sqrt(patches)) }
   const values = Object.values(roomValues(size, config)).reduce((sum, own) => sum + own, 0)

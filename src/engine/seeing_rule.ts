@@ -2,7 +2,7 @@
 import { GlmError } from '../errors.ts'
 import type { ProfileName } from '../media/labels.ts'
 import { type PictureProfile, pictureProfiles } from '../media/picture_profiles.ts'
-import type { SizeRule } from '../media/shown_size.ts'
+import { type SizeRule, usual } from '../media/shown_size.ts'
 import type { VisionConfig } from '../model/vision_config.ts'
 import { exists, readJson, type Source } from '../weights/source.ts'
 
@@ -38,7 +38,8 @@ export function ruleOf(json: Fields, config: VisionConfig, picture: Fields, vide
   checkFields(video, pictureProfiles[name])
   const { size } = pictureProfiles[name]
   const bounds = { picture: boundsOf(picture, size.picture[0]), video: boundsOf(video, size.video[0]) }
-  return { sizes: { profile: name, bounds }, labels: name }
+  const own = config.side > 0 ? (config.side / config.merge) ** 2 : usual.step
+  return { sizes: { profile: name, bounds, ...(own < usual.step ? { step: own } : {}) }, labels: name }
 }
 
 function boundsOf({ size }: Fields, otherwise: number): readonly [number, number] {

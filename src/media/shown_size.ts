@@ -10,6 +10,8 @@ export interface SizeRule {
   bounds: Record<'picture' | 'video', readonly [least: number, most: number]>
   /** The only size there is. */
   size?: Size
+  /** Tokens of a video's step where nobody asks, in a tower whose own table of positions has fewer than is usual. */
+  step?: number
 }
 
 /** Tokens of a picture, and of a step of a video, at most. */
@@ -18,7 +20,7 @@ export interface Budget {
   step?: number | null
 }
 
-const usual = { picture: 640, step: 100 }
+export const usual = { picture: 640, step: 100 }
 
 /** A picture, or the frames of a video, of which the first has the size of all. */
 export interface Sized {
@@ -35,10 +37,10 @@ export function planShown({ frames, steps }: Sized, rule: SizeRule, budget: Budg
   return planPictures(first.width, first.height, frames.length, { profile, size, ...(steps ? { video: true } : {}) })
 }
 
-function sizeOf(from: Size, frames: number, steps: number | undefined, { profile, bounds }: SizeRule, budget: Budget): Size {
+function sizeOf(from: Size, frames: number, steps: number | undefined, { profile, bounds, step: own }: SizeRule, budget: Budget): Size {
   const { patch, merge, temporal } = pictureProfiles[profile]
   const token = (patch * merge) ** 2 * temporal
-  const tokens = { picture: allowed('picture', budget.picture), step: allowed('step', budget.step) }
+  const tokens = { picture: allowed('picture', budget.picture), step: allowed('step', budget.step ?? own) }
   const [minPixels, most] = bounds[steps ? 'video' : 'picture']
   const within = token * (steps ? tokens.step * steps : tokens.picture)
   return smartResize(from, {

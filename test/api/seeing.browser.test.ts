@@ -18,7 +18,7 @@ describe('a model that sees', () => {
 
   it('tells what it sees', () => {
     const bounds = { picture: [12544, 25088], video: [12544, 60000] }
-    expect(glm.model.sees).toEqual({ picture: true, video: true, profile: 'glm-4.6v', sizes: { profile: 'glm-4.6v', bounds } })
+    expect(glm.model.sees).toEqual({ picture: true, video: true, profile: 'glm-4.6v', sizes: { profile: 'glm-4.6v', bounds, step: 16 } })
   })
 
   it('a picture as a file, an address, a data URL, a bitmap and a canvas gives the same answer', async () => {

@@ -35,7 +35,7 @@ describe('the rule of a model', () => {
   })
 
   it("keeps to the files' pixels, and to the budget of tokens", () => {
-    const rule = ruleOf(config, tower, {}, {}).sizes
+    const rule = ruleOf(config, { ...tower, side: 24 }, {}, {}).sizes
     expect(planShown(still(2000, 1500), rule).tokens).toBeLessThanOrEqual(640)
     expect(planShown(still(2000, 1500), rule).tokens).toBeGreaterThan(560)
     const plan = planShown(clip(1920, 1080, 5), rule)
@@ -59,6 +59,15 @@ describe('the rule of a model', () => {
     }
     expect(planShown(clip(30, 30, 2), sizes).resized).toEqual({ width: 112, height: 112 })
     expect(planShown(still(30, 30), ruleOf(config, tower, {}, {}).sizes).resized).toEqual({ width: 84, height: 84 })
+  })
+
+  it('a step of a small tower takes no more than its own table has, unless it is asked for', () => {
+    const rule = ruleOf(config, tower, {}, {}).sizes
+    expect([tower.side, rule.step]).toEqual([8, 16])
+    expect(planShown(clip(640, 480, 2), rule).tokens / 2).toBeLessThanOrEqual(16)
+    expect(planShown(clip(112, 112, 2), rule).resized).toEqual({ width: 112, height: 112 })
+    expect(planShown(clip(640, 480, 2), rule, { step: 50 }).tokens / 2).toBeGreaterThan(30)
+    expect(ruleOf(config, { ...tower, side: 24 }, {}, {}).sizes).not.toHaveProperty('step')
   })
 
   it('a GGUF has the bounds of its keys, and a file beside it counts more', async () => {
