@@ -4,6 +4,8 @@ import dot8 from '../../shaders/dot8.wgsl?raw'
 import gemm8 from '../../shaders/gemm8.wgsl?raw'
 import inputKeep from '../../shaders/input/keep.wgsl?raw'
 import inputPacked from '../../shaders/input/packed.wgsl?raw'
+import inputRawAlone from '../../shaders/input/raw/alone.wgsl?raw'
+import inputRawShared from '../../shaders/input/raw/shared.wgsl?raw'
 import inputSandwich from '../../shaders/input/sandwich.wgsl?raw'
 import kvQ8Read from '../../shaders/kv/q8_read.wgsl?raw'
 import outputQkvQ8 from '../../shaders/output/qkv_q8.wgsl?raw'
@@ -18,6 +20,8 @@ export const fetched = {
   gemm8,
   'input/keep': inputKeep,
   'input/packed': inputPacked,
+  'input/raw/alone': inputRawAlone,
+  'input/raw/shared': inputRawShared,
   'input/sandwich': inputSandwich,
   'kv/q8_read': kvQ8Read,
   'output/qkv_q8': outputQkvQ8,
