@@ -9,3 +9,10 @@ fn codes(row: u32, group: u32) -> Codes {
   let high = (packed >> vec4u(4u)) & vec4u(0x0f0f0f0fu);
   return Codes(vec4u(low.x, high.x, low.y, high.y), vec4u(low.z, high.z, low.w, high.w));
 }
+
+// 16 codes of a row: an even half stands in two words of the group, an odd one in the others.
+fn half_codes(row: u32, half: u32) -> vec4u {
+  let packed = weights[((row / 8u) * GROUPS + half / 2u) * 8u + row % 8u];
+  let words = select(packed.xy, packed.zw, half % 2u == 1u);
+  return vec4u(words.x, words.x >> 4u, words.y, words.y >> 4u) & vec4u(0x0f0f0f0fu);
+}

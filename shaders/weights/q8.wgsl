@@ -6,3 +6,6 @@ fn codes(row: u32, group: u32) -> Codes {
   let at = ((row / 8u) * GROUPS + group) * 16u + row % 8u;
   return Codes(weights[at], weights[at + 8u]);
 }
+
+// 16 codes of a row.
+fn half_codes(row: u32, half: u32) -> vec4u { return weights[((row / 8u) * GROUPS * 2u + half) * 8u + row % 8u]; }

@@ -5,6 +5,8 @@ import dot8 from '../../shaders/dot8.wgsl?raw'
 import gemm8 from '../../shaders/gemm8.wgsl?raw'
 import inputKeep from '../../shaders/input/keep.wgsl?raw'
 import inputPacked from '../../shaders/input/packed.wgsl?raw'
+import inputRawAlone from '../../shaders/input/raw/alone.wgsl?raw'
+import inputRawShared from '../../shaders/input/raw/shared.wgsl?raw'
 import inputSandwich from '../../shaders/input/sandwich.wgsl?raw'
 import kvF32Read from '../../shaders/kv/f32_read.wgsl?raw'
 import kvF32Write from '../../shaders/kv/f32_write.wgsl?raw'
@@ -29,6 +31,8 @@ export const fetched = {
   gemm8,
   'input/keep': inputKeep,
   'input/packed': inputPacked,
+  'input/raw/alone': inputRawAlone,
+  'input/raw/shared': inputRawShared,
   'input/sandwich': inputSandwich,
   'kv/f32_read': kvF32Read,
   'kv/f32_write': kvF32Write,

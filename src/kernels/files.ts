@@ -29,6 +29,7 @@ import rowsAll from '../../shaders/rows/all.wgsl?raw'
 import rowsLogits from '../../shaders/rows/logits.wgsl?raw'
 import rows from '../../shaders/rows.wgsl?raw'
 import sample from '../../shaders/sample.wgsl?raw'
+import solo from '../../shaders/solo.wgsl?raw'
 import squaresParts from '../../shaders/squares/parts.wgsl?raw'
 import squaresShared from '../../shaders/squares/shared.wgsl?raw'
 import weightsCentreNone from '../../shaders/weights/centre/none.wgsl?raw'
@@ -70,6 +71,7 @@ const own = {
   'rows/all': rowsAll,
   'rows/logits': rowsLogits,
   sample,
+  solo,
   'squares/parts': squaresParts,
   'squares/shared': squaresShared,
   'weights/centre/none': weightsCentreNone,

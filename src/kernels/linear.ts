@@ -61,7 +61,7 @@ export const kvScales = (pages: number, kvHeads: number, headDim: number): numbe
 
 /** The kernel `name` over these options; it adds constants of its own (rows of a tile, threads, outputs of a workgroup). */
 export function linear(
-  name: 'matmul' | 'dot8' | 'gemm' | 'gemm8',
+  name: 'matmul' | 'solo' | 'dot8' | 'gemm' | 'gemm8',
   options: LinearOptions & { subgroups?: boolean },
   own: Record<string, number>,
 ): Kernel {
@@ -75,10 +75,10 @@ export function linear(
       loops(options.rolled),
       ...ownFiles(name, options.rolled, subgroups),
       ...weights.files,
-      ...inputFiles(input),
+      ...inputFiles(input, name === 'solo'),
       'rows',
       `rows/${options.rows}`,
-      ...outputFiles(output),
+      ...outputFiles(output, name === 'solo'),
     ),
     f16: weights.f16,
     subgroups,
@@ -110,11 +110,12 @@ function ownFiles(name: string, rolled: boolean, subgroups: boolean): ShaderName
   return ['lanes', ...squares, rolled ? 'dot/rolled' : 'dot/unrolled']
 }
 
-export function inputFiles(input: Input): ShaderName[] {
+/** `alone`: threads share nothing. */
+export function inputFiles(input: Input, alone = false): ShaderName[] {
   if (input === 'plain') return ['input/plain', 'input/drop']
   if (input === 'packed') return ['input/packed']
   if (!input.sandwich) return ['input/norm', 'input/drop']
-  return ['input/sandwich', input.sandwich.keep ? 'input/keep' : 'input/drop']
+  return ['input/sandwich', alone ? 'input/raw/alone' : 'input/raw/shared', input.sandwich.keep ? 'input/keep' : 'input/drop']
 }
 
 /** Bindings beside x. */
@@ -134,10 +135,11 @@ export function inputConstants(input: Input): Record<string, number | string> {
   }
 }
 
-function outputFiles(output: Output): ShaderName[] {
-  if (output.kind !== 'qkv') return ['output/pairs', `output/${output.kind}`]
+function outputFiles(output: Output, alone: boolean): ShaderName[] {
+  const pairs: ShaderName[] = alone ? [] : ['output/pairs']
+  if (output.kind !== 'qkv') return [...pairs, `output/${output.kind}`]
   if (output.kv === 'q8') return ['output/rotate', 'output/qkv_q8']
-  return ['output/pairs', 'output/rotate', 'output/qkv', `kv/${output.kv}_write`]
+  return [...pairs, 'output/rotate', 'output/qkv', `kv/${output.kv}_write`]
 }
 
 function outputConstants(output: Output): Record<string, number> {

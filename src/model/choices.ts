@@ -2,10 +2,11 @@
 import type { AdapterInfo } from '../api/types.ts'
 import type { Shape } from '../kernels/matmul.ts'
 import { type Matrix, scaled } from '../kernels/matrix.ts'
+import { soloShape } from '../kernels/solo.ts'
 
-/** How a matrix is multiplied where rows are few. `dot8` rounds activations to 8 bits. */
+/** How a matrix is multiplied where rows are few. `dot8` rounds activations to 8 bits; `solo` is for CPU adapters. */
 export interface Choice extends Shape {
-  kernel: 'matmul' | 'dot8'
+  kernel: 'matmul' | 'dot8' | 'solo'
 }
 
 /**
@@ -35,19 +36,25 @@ export const choiceId = ({ kernel, threads, lanes, stripes, subgroups }: Choice)
 export function parseChoice(id: string): Choice | undefined {
   const [kernel, ...numbers] = id.split(':')
   const [threads, lanes, stripes] = numbers.map(Number)
-  if ((kernel !== 'matmul' && kernel !== 'dot8') || !threads || !lanes || !stripes) return undefined
+  if ((kernel !== 'matmul' && kernel !== 'dot8' && kernel !== 'solo') || !threads || !lanes || !stripes) return undefined
   return { kernel, threads, lanes, stripes, ...(numbers[3] === 'subgroups' && { subgroups: true }) }
 }
 
 /** Codes that DP4A multiplies: a scale serves whole groups of 32. */
 const rounds = ({ format, group, order }: Matrix, rounding: boolean): boolean => rounding && scaled(format) && group >= 32 && !order
 
+/** Codes whose scales and centres eight rows have side by side, one for whole groups of 32. */
+const alone = ({ format, group, super: whole }: Matrix): boolean => scaled(format) && group >= 32 && !whole
+
 /** More lanes than groups would idle. */
 const within = (lanes: number, matrix: Matrix): number => Math.min(lanes, 2 ** Math.floor(Math.log2(matrix.groups)))
 
 /** Before anything is measured. CPU adapters keep these: barriers and many lanes cost them, integer dot products pay. */
 export function untuned(matrix: Matrix, info: Pick<AdapterInfo, 'software'>, rounding: boolean): Choice {
-  if (info.software) return { kernel: rounds(matrix, rounding) ? 'dot8' : 'matmul', threads: 64, lanes: 1, stripes: rounding ? 2 : 1 }
+  if (info.software) {
+    if (rounds(matrix, rounding)) return { kernel: 'dot8', threads: 64, lanes: 1, stripes: 2 }
+    return alone(matrix) ? { kernel: 'solo', ...soloShape } : { kernel: 'matmul', threads: 64, lanes: 1, stripes: rounding ? 2 : 1 }
+  }
   const lanes = within(matrix.rows <= 4096 ? 16 : 8, matrix)
   return { kernel: 'matmul', threads: Math.max(64, lanes * 8), lanes, stripes: 1 }
 }

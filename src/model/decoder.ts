@@ -19,8 +19,9 @@ import type { Matrix } from '../kernels/matrix.ts'
 import { addNorm } from '../kernels/norm.ts'
 import { pack8, packedWords } from '../kernels/pack8.ts'
 import { pageSize, type RowsShape } from '../kernels/rows.ts'
+import { solo } from '../kernels/solo.ts'
 import type { VectorPlan } from '../weights/load.ts'
-import type { Choices } from './choices.ts'
+import type { Choice, Choices } from './choices.ts'
 import type { Config } from './config.ts'
 import { type LayerPlan, postMlpNorm, vectorOffset } from './layout.ts'
 import { ropeTable } from './rope.ts'
@@ -67,6 +68,9 @@ export interface DecoderOptions {
 
 type Bound = Partial<Record<Slot, GPUBuffer>>
 /** Rows of one prompt, neighbours in their sequence; or a row of each of several sequences, far where one is past the first stretch of attention. */
+/** Kernels for few rows, by the name of a choice. */
+const few = { dot8, matmul, solo }
+
 export type PassKind = 'prefill' | 'decode' | 'decode far'
 /** What one pass runs over at most. */
 type Pass = { rows: Rows; capacity: number; kind: PassKind }
@@ -300,12 +304,18 @@ export class Decoder {
 
   /** Few rows: each weight is read once for up to eight of them. */
   #few(pass: Pass, options: Linear, bound: Bound): Step[] {
-    const { kernel, ...how } = this.#options.choices.decode(options.matrix)
+    const { kernel, ...how } = this.#choice(options)
     const tile = pass.capacity === 1 ? 1 : pass.capacity <= 4 ? 4 : 8
     // Totals of a tile stand in workgroup memory.
     if (how.threads * tile * how.stripes > 2048) how.stripes = 1
-    const make = kernel === 'dot8' ? dot8 : matmul
-    return this.#parts(pass, options, bound, outputsOf(how), tile, (own) => make({ ...own, tile, ...how }))
+    return this.#parts(pass, options, bound, outputsOf(how), tile, (own) => few[kernel]({ ...own, tile, ...how }))
+  }
+
+  /** Keys and values that are rounded in groups need threads that share. */
+  #choice({ matrix, output }: Linear): Choice {
+    const choice = this.#options.choices.decode(matrix)
+    const shares = output.kind === 'qkv' && output.kv === 'q8'
+    return choice.kernel === 'solo' && shares ? { kernel: 'matmul', threads: 64, lanes: 1, stripes: 1 } : choice
   }
 
   #parts(

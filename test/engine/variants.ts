@@ -1,6 +1,7 @@
 // Every kernel variant the tuner may choose, and those that serve before it has: the oracle's logits through the whole model, on any adapter.
 import { Engine } from '../../src/engine/engine.ts'
 import { pageSize } from '../../src/kernels/rows.ts'
+import { soloShape } from '../../src/kernels/solo.ts'
 import { type Choice, candidates, choiceId, type PrefillChoice } from '../../src/model/choices.ts'
 import type { Source } from '../../src/weights/source.ts'
 
@@ -15,6 +16,7 @@ export interface Variant {
 const serving: Choice[] = [
   { kernel: 'matmul', threads: 64, lanes: 1, stripes: 1 },
   { kernel: 'dot8', threads: 64, lanes: 1, stripes: 2 },
+  { kernel: 'solo', ...soloShape },
   ...candidates({ name: '', format: 'q4', group: 32, centred: false, rows: 4096, columns: 4096, groups: 128, parts: [] }, true, true),
 ]
 const plain = serving[0]!
