@@ -1,6 +1,7 @@
 // The WGSL that a chat with the embedded model as it comes does without: weights, keys and values in other formats, sandwich norms, activations in 8 bits,
 // long contexts, the bench's stream. Part of the lazy bundles; the engine adds it to its own (loading_files.ts).
 import attentionMerge from '../../shaders/attention_merge.wgsl?raw'
+import dotRolled from '../../shaders/dot/rolled.wgsl?raw'
 import dot8 from '../../shaders/dot8.wgsl?raw'
 import gemm8 from '../../shaders/gemm8.wgsl?raw'
 import inputKeep from '../../shaders/input/keep.wgsl?raw'
@@ -27,6 +28,7 @@ import { loadingOthers } from './loading_others.ts'
 export const fetched = {
   ...loadingOthers,
   attention_merge: attentionMerge,
+  'dot/rolled': dotRolled,
   dot8,
   gemm8,
   'input/keep': inputKeep,

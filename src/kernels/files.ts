@@ -1,7 +1,6 @@
 // WGSL files under the names they have in shaders/, as values to link: those of the embedded model here, others where they were fetched.
 import adjust from '../../shaders/adjust.wgsl?raw'
 import attention from '../../shaders/attention.wgsl?raw'
-import dotRolled from '../../shaders/dot/rolled.wgsl?raw'
 import dotUnrolled from '../../shaders/dot/unrolled.wgsl?raw'
 import embed from '../../shaders/embed.wgsl?raw'
 import gemm from '../../shaders/gemm.wgsl?raw'
@@ -44,7 +43,6 @@ const own = {
   'output/rotate': outputRotate,
   'output/pairs': outputPairs,
   'input/drop': inputDrop,
-  'dot/rolled': dotRolled,
   'dot/unrolled': dotUnrolled,
   adjust,
   attention,

@@ -36,7 +36,7 @@ export const choiceId = ({ kernel, threads, lanes, stripes, subgroups }: Choice)
 export function parseChoice(id: string): Choice | undefined {
   const [kernel, ...numbers] = id.split(':')
   const [threads, lanes, stripes] = numbers.map(Number)
-  if ((kernel !== 'matmul' && kernel !== 'dot8' && kernel !== 'solo') || !threads || !lanes || !stripes) return undefined
+  if ((kernel !== 'matmul' && kernel !== 'dot8') || !threads || !lanes || !stripes) return undefined
   return { kernel, threads, lanes, stripes, ...(numbers[3] === 'subgroups' && { subgroups: true }) }
 }
 
@@ -49,11 +49,14 @@ const alone = ({ format, group, super: whole }: Matrix): boolean => scaled(forma
 /** More lanes than groups would idle. */
 const within = (lanes: number, matrix: Matrix): number => Math.min(lanes, 2 ** Math.floor(Math.log2(matrix.groups)))
 
+/** On CPU adapters, where threads must share. */
+export const together: Choice = { kernel: 'matmul', threads: 64, lanes: 1, stripes: 1 }
+
 /** Before anything is measured. CPU adapters keep these: barriers and many lanes cost them, integer dot products pay. */
 export function untuned(matrix: Matrix, info: Pick<AdapterInfo, 'software'>, rounding: boolean): Choice {
   if (info.software) {
     if (rounds(matrix, rounding)) return { kernel: 'dot8', threads: 64, lanes: 1, stripes: 2 }
-    return alone(matrix) ? { kernel: 'solo', ...soloShape } : { kernel: 'matmul', threads: 64, lanes: 1, stripes: rounding ? 2 : 1 }
+    return alone(matrix) ? { kernel: 'solo', ...soloShape } : together
   }
   const lanes = within(matrix.rows <= 4096 ? 16 : 8, matrix)
   return { kernel: 'matmul', threads: Math.max(64, lanes * 8), lanes, stripes: 1 }

@@ -21,7 +21,7 @@ import { pack8, packedWords } from '../kernels/pack8.ts'
 import { pageSize, type RowsShape } from '../kernels/rows.ts'
 import { solo } from '../kernels/solo.ts'
 import type { VectorPlan } from '../weights/load.ts'
-import type { Choice, Choices } from './choices.ts'
+import { type Choices, together } from './choices.ts'
 import type { Config } from './config.ts'
 import { type LayerPlan, postMlpNorm, vectorOffset } from './layout.ts'
 import { ropeTable } from './rope.ts'
@@ -304,18 +304,16 @@ export class Decoder {
 
   /** Few rows: each weight is read once for up to eight of them. */
   #few(pass: Pass, options: Linear, bound: Bound): Step[] {
-    const { kernel, ...how } = this.#choice(options)
+    const { choices } = this.#options
+    const { matrix, output } = options
+    // Keys and values that are rounded in groups need threads that share.
+    const shares = output.kind === 'qkv' && output.kv === 'q8'
+    const choice = choices.decode(matrix)
+    const { kernel, ...how } = shares && choice.kernel === 'solo' ? together : choice
     const tile = pass.capacity === 1 ? 1 : pass.capacity <= 4 ? 4 : 8
     // Totals of a tile stand in workgroup memory.
     if (how.threads * tile * how.stripes > 2048) how.stripes = 1
     return this.#parts(pass, options, bound, outputsOf(how), tile, (own) => few[kernel]({ ...own, tile, ...how }))
-  }
-
-  /** Keys and values that are rounded in groups need threads that share. */
-  #choice({ matrix, output }: Linear): Choice {
-    const choice = this.#options.choices.decode(matrix)
-    const shares = output.kind === 'qkv' && output.kv === 'q8'
-    return choice.kernel === 'solo' && shares ? { kernel: 'matmul', threads: 64, lanes: 1, stripes: 1 } : choice
   }
 
   #parts(
