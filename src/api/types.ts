@@ -52,8 +52,8 @@ export interface LoadOptions {
   createWorker?: () => Worker
   powerPreference?: GPUPowerPreference
   /**
-   * What is kept in IndexedDB. `packed` (default): files that are quantised as they are, others as the 4-bit weights that loading made of them;
-   * models that see as they are.
+   * What is kept in IndexedDB. `packed` (default): files that are quantised as they are, others as the 4-bit weights that loading made of them,
+   * towers as they are.
    * `source`: the files as they are. `none`: nothing.
    */
   cache?: 'packed' | 'source' | 'none'

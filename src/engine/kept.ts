@@ -13,6 +13,7 @@ import { asManifest, deleteFromCache, indexedStore, keptBytes, type PieceStore, 
 import type { ModelFiles, readModel } from './checkpoint.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import { bytesNeeded, PackedLoad, type PackedLoadOptions } from './packed_load.ts'
+import { towerItems } from './packing.ts'
 
 export interface KeepingOptions extends WriterOptions, ShardOptions {
   /** `Engine.load`: this file is fetched alone, without an engine. */
@@ -162,9 +163,10 @@ async function mayBePlain(source: Source, signal: AbortSignal | undefined): Prom
 }
 
 /** Plain numbers only, and codes are asked for. */
-function isPlain({ config, checkpoint, sees }: ModelFiles, weights: NonNullable<EngineOptions['weights']>): boolean {
-  // A tower is read from the files as they are.
-  if (sees || [...checkpoint.tensors.values()].some(({ blocks }) => blocks)) return false
+function isPlain(files: ModelFiles, weights: NonNullable<EngineOptions['weights']>): boolean {
+  const { config, checkpoint, sees } = files
+  if (sees && towerItems(files).length === 0) return false
+  if ([...checkpoint.tensors.values()].some(({ blocks }) => blocks)) return false
   return scaled(codingOf(planEmbedding(config), checkpoint, weights).format)
 }
 

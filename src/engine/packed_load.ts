@@ -17,7 +17,7 @@ import { type Field, unlay } from '../weights/unlay.ts'
 import { decodeVector } from '../weights/vector.ts'
 import type { ModelFiles } from './checkpoint.ts'
 import { vectorInPlace } from './packer.ts'
-import { jsonFile, ownLayout, type PackItem, packItems, sideFiles } from './packing.ts'
+import { jsonFile, ownLayout, type PackItem, packItems, sideFiles, towerItems } from './packing.ts'
 import { type Place, placesOf, prefix, withKept } from './resumed.ts'
 import { meanwhileBytes, Wanted } from './wanted.ts'
 
@@ -34,16 +34,25 @@ export interface PackedLoadOptions extends ShardOptions {
 }
 
 /** Bytes of what a model is made into, and of what is kept of its source at a time. */
-export function bytesNeeded({ config, checkpoint }: ModelFiles, options: PackedLoadOptions): { packed: number; source: number } {
-  const items = packItems(config, checkpoint, { weights: options.format })
-  return { packed: planOf(items, options).bytes, source: meanwhileBytes(checkpoint, items, options.pieceBytes) }
+export function bytesNeeded(files: ModelFiles, options: PackedLoadOptions): { packed: number; source: number } {
+  const items = itemsOf(files, options)
+  return { packed: planOf(items, options).bytes, source: meanwhileBytes(files.checkpoint, items, options.pieceBytes) }
 }
+
+/** The text model in codes, its tower as it is. */
+const itemsOf = (files: ModelFiles, { format }: PackedLoadOptions): PackItem[] => [
+  ...packItems(files.config, files.checkpoint, { weights: format }),
+  ...towerItems(files),
+]
 
 const planOf = (items: readonly PackItem[], options: ShardOptions): PackedPlan =>
   planPacked(
     items.map(({ name, packed }) => [name, packed]),
     options,
   )
+
+/** Bytes of a tower that are in memory at once. */
+const copiedBytes = 2 ** 22
 
 /** Names the files that a row is made of, and how it is laid out: what was kept of others is of no use. */
 const marksFile = 'source.json'
@@ -80,7 +89,7 @@ export class PackedLoad {
     let reader: CachedSource | undefined
     try {
       const marks = await marksOf(source, files.checkpoint)
-      const items = packItems(files.config, files.checkpoint, { weights: options.format })
+      const items = itemsOf(files, options)
       const plan = planOf(items, options)
       const file = jsonFile(marksFile, { revision, marks, layout: await layoutOf(plan) })
       const old = await readKept(options, marksFile, file.bytes.length)
@@ -130,7 +139,7 @@ export class PackedLoad {
     this.#wanted = new Wanted(files.checkpoint, items)
     this.#open = placesOf(shards)
     this.files = { ...files, checkpoint: withKept(files.checkpoint, items, this.#open) }
-    for (const { name, vector } of items) if (vector) this.#open.delete(name) // written last
+    for (const { name, vector, copied } of items) if (vector || copied) this.#open.delete(name) // written last
     this.source = this.#both()
   }
 
@@ -201,11 +210,15 @@ export class PackedLoad {
   async finish(signal?: AbortSignal): Promise<void> {
     const { tensors } = this.#original.checkpoint
     const vectors = new Map(this.#items.flatMap(({ name, vector }) => (vector ? [[name, vector] as const] : [])))
+    const tower = new Map(this.#items.flatMap(({ name, copied }) => (copied ? [[name, copied] as const] : [])))
     await this.#guarded(async () => {
       for (const shard of this.#shards) {
         for (const part of shard.parts) {
+          if (shard.has(part)) continue
+          const copied = tower.get(part.tensor)
+          if (copied) await this.#copy(copied, shard, part.start, signal)
           const vector = vectors.get(part.tensor)
-          if (!vector || shard.has(part)) continue
+          if (!vector) continue
           const entry = tensors.get(part.tensor)!
           const bytes = this.#vectors.get(keyOf(entry)) ?? (await this.#reader.read(entry.file, entry.start, entry.end, signal))
           await shard.put(part.start, new Uint8Array(vectorInPlace(decodeVector(entry, bytes), vector.moves).buffer))
@@ -213,13 +226,20 @@ export class PackedLoad {
         await shard.close()
       }
       if (this.#index) await putWhole(this.#writer, jsonFile('model.safetensors.index.json', this.#index))
-      for (const file of await sideFiles(this.#reader, this.#original, signal)) await putWhole(this.#writer, file)
+      for (const file of await sideFiles(this.#reader, this.#original, signal, tower.size > 0)) await putWhole(this.#writer, file)
       await putWhole(this.#writer, jsonFile(manifestFile, this.#manifest()))
       // First, so that no row is left of a load whose packed form is complete.
       await this.#reader.finish(signal)
       await this.#writer.finish()
       this.#stopped = true
     })
+  }
+
+  /** A tensor as the source has it, a few pieces at a time. */
+  async #copy({ file, start, end }: TensorEntry, shard: KeptShard, to: number, signal?: AbortSignal): Promise<void> {
+    for (let at = start; at < end; at += copiedBytes) {
+      await shard.put(to + at - start, await this.#reader.read(file, at, Math.min(end, at + copiedBytes), signal))
+    }
   }
 
   #manifest(): PackedManifest {

@@ -44,14 +44,14 @@ export class Wanted {
 }
 
 /** The tensors of the source that a packed one is made of. */
-function sourcesOf({ tensors }: Checkpoint, { pieces, vector }: PackItem): Set<TensorEntry> {
-  const names = pieces?.map(({ tensor }) => tensor) ?? (vector ? [vector.tensor] : [])
+function sourcesOf({ tensors }: Checkpoint, { name, pieces, vector, copied }: PackItem): Set<TensorEntry> {
+  const names = pieces?.map(({ tensor }) => tensor) ?? (vector ? [vector.tensor] : copied ? [name] : [])
   return new Set(names.flatMap((name) => tensors.get(name) ?? []))
 }
 
 /**
  * Bytes of a source that are kept at a time at most: of a matrix, of the one before, whose last bytes wait for a whole piece, and of the one that is
- * read ahead; what is wanted to the end; and the pieces in which vectors lie.
+ * read ahead; what is wanted to the end, such as a tower; and the pieces in which vectors lie.
  */
 export function meanwhileBytes(checkpoint: Checkpoint, items: readonly PackItem[], pieceBytes = defaultPieceBytes): number {
   const pieces = new Set<string>()
@@ -61,7 +61,7 @@ export function meanwhileBytes(checkpoint: Checkpoint, items: readonly PackItem[
     const sources = sourcesOf(checkpoint, item)
     const matrix = item.name.replace(/[qkv]_proj/, 'qkv')
     if (item.vector) for (const { file, start } of sources) pieces.add(`${file} ${Math.floor(start / pieceBytes)}`)
-    else if (inOrder(item)) matrices.set(matrix, new Set([...(matrices.get(matrix) ?? []), ...sources]))
+    else if (inOrder(item) && !item.copied) matrices.set(matrix, new Set([...(matrices.get(matrix) ?? []), ...sources]))
     else for (const entry of sources) lasting.add(entry)
   }
   const sizes = [...matrices.values()].map(sum)

@@ -9,6 +9,7 @@ import { Keeping, keptName } from '../../src/engine/kept.ts'
 import type { GlmError } from '../../src/errors.ts'
 import * as formats from '../../src/formats.ts'
 import { dawn } from '../../src/gpu/dawn.ts'
+import { readShown } from '../../src/media/shown.ts'
 import { cachedSource } from '../../src/weights/cache.ts'
 import { folderSource } from '../../src/weights/folder.ts'
 import type { Source } from '../../src/weights/source.ts'
@@ -71,7 +72,12 @@ interface Loaded {
   warnings: GlmError[]
 }
 
-async function load(store: PieceStore, source: Source, weights: WeightsFormat = 'file'): Promise<Loaded> {
+async function load(
+  store: PieceStore,
+  source: Source,
+  weights: WeightsFormat = 'file',
+  look?: (engine: Engine) => Promise<void>,
+): Promise<Loaded> {
   const warnings: GlmError[] = []
   const onWarning = (warning: GlmError) => void warnings.push(warning)
   const keeping = new Keeping({
@@ -84,9 +90,11 @@ async function load(store: PieceStore, source: Source, weights: WeightsFormat = 
     ...sizes,
   })
   try {
-    const options: EngineOptions = { gpu, source, weights, formats: async () => formats, context: 64, exact: true, chats: false }
+    const vision = look && (() => import('../../src/vision.ts'))
+    const options: EngineOptions = { gpu, source, weights, formats: async () => formats, vision, context: 64, exact: true, chats: false }
     const engine = await keeping.load(options)
     await keeping.finish()
+    await look?.(engine)
     const told = { bits: await logits(engine), weights: engine.info.weights, id: engine.info.id, warnings }
     await engine.close()
     return told
@@ -140,6 +148,38 @@ describe('a model that is not quantised', () => {
       expect(await load(store, counting(path).source, 'q4')).toEqual(once)
     },
   )
+
+  test('with a tower, which is kept as it is: the second load sees the same, and asks for nothing', { timeout: 300_000 }, async () => {
+    const store = memoryStore()
+    const path = 'vision/glm46v'
+    const image = {
+      format: 'RGBA' as const,
+      width: 112,
+      height: 84,
+      data: Uint8Array.from({ length: 112 * 84 * 4 }, (_, i) => (i * 7) % 251),
+    }
+    const request = { messages: [{ role: 'user' as const, content: [{ type: 'image' as const, image }] }] }
+    const seen: string[] = []
+    const look = async (engine: Engine) => {
+      const prompt = await engine.prompt(await readShown(request, { sees: engine.info.sees }))
+      const hash = createHash('sha256')
+      await engine.score(prompt.ids, (rows) => hash.update(rows), undefined, prompt.seen)
+      prompt.release()
+      seen.push(hash.digest('hex'))
+    }
+    const first = counting(path)
+    await load(store, first.source, 'file', look)
+    expect(await names(store)).toEqual([[keptName('glm46v', 'q4'), true]])
+    const second = counting(path)
+    await load(store, second.source, 'file', look)
+    expect(second.seen.requests).toBe(0)
+    expect(seen[1]).toBe(seen[0])
+    const cut = counting(path, { most: first.seen.weights * 0.6 })
+    const other = memoryStore()
+    await expect(load(other, cut.source, 'file', look)).rejects.toMatchObject({ code: 'network_failed' })
+    await load(other, counting(path).source, 'file', look)
+    expect(seen[2]).toBe(seen[0])
+  })
 
   test('in 8 bits it is kept apart; another revision is not taken', async () => {
     const store = memoryStore()
