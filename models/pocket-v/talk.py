@@ -12,7 +12,8 @@ MANY = [*("circles", "squares", "triangles", "stars", "crosses", "hearts")]
 SHAPES_ZH = ["圆形", "方形", "三角形", "星形", "十字形", "心形"]
 ALSO_ZH = {"圆形": ["圆", "圆圈"], "方形": ["正方形", "方块"], "三角形": ["三角"], "星形": ["五角星", "星星"], "十字形": ["十字"], "心形": ["爱心"]}
 COLOURS_ZH = dict(zip(COLOURS, ["红色", "橙色", "黄色", "绿色", "蓝色", "紫色", "黑色", "白色"]))
-PLACES = ["at the top left", "at the top", "at the top right", "on the left", "in the middle", "on the right", "at the bottom left", "at the bottom", "at the bottom right"]
+PLACES = ["at the top left", "at the top", "at the top right", "at the left", "in the middle", "at the right", "at the bottom left", "at the bottom", "at the bottom right"]
+PLACES_ALSO = {"at the left": ["on the left"], "at the right": ["on the right"]}
 PLACES_ZH = ["左上角", "上边", "右上角", "左边", "中间", "右边", "左下角", "下边", "右下角"]
 PLACES_ALSO_ZH = {"左上角": ["左上"], "上边": ["上面", "上方"], "右上角": ["右上"], "左边": ["左侧"], "中间": ["正中间", "中央"], "右边": ["右侧"], "左下角": ["左下"], "下边": ["下面", "下方"], "右下角": ["右下"]}
 WAYS = {"right": ("To the right.", "moves to the right", "向右"), "left": ("To the left.", "moves to the left", "向左"), "up": ("Up.", "moves up", "向上"), "down": ("Down.", "moves down", "向下")}
@@ -146,7 +147,7 @@ def asked(r, name, lang):
 
 def place(r, p, lang):
     if lang == "en":
-        return PLACES[p]
+        return r.choice(PLACES_ALSO.get(PLACES[p], [PLACES[p]])) if r.random() < 0.4 else PLACES[p]
     return r.choice(PLACES_ALSO_ZH[PLACES_ZH[p]]) if r.random() < 0.3 else PLACES_ZH[p]
 
 
@@ -333,7 +334,7 @@ class Dialog:
 def still_turns(r, out, lang, count, held, worded, kinds=None):
     things, target = still(r, held)
     out.show(r, things)
-    weights = [1.3, 1.6, 0.7, 0.5, 0.9, 1.5, 1.0, 1.0, 1.2, 0.8, 0.6]
+    weights = [1.2, 2.2, 0.7, 0.5, 1.5, 1.5, 1.0, 1.0, 1.2, 0.7, 0.6]
     first = True
     for _ in range(count * 4):
         if count == 0:
@@ -360,7 +361,7 @@ def clip_turns(r, out, lang, count, held, worded, kinds=None):
     out.show(r, things, len(times))
     first, it, told = True, None, False
     while count:
-        kind = kinds.pop(0) if kinds else r.choices(CLIP, [1.6, 1.4, 1.1, 1.2, 0.6, 0 if told else 1, 0.3])[0]
+        kind = kinds.pop(0) if kinds else r.choices(CLIP, [1.6, 1.4, 1.1, 1.2, 0.6, 0 if told else 0.6, 0.3])[0]
         tongue = lang if r.random() < 0.9 or held else ("zh" if lang == "en" else "en")
         told = told or kind == "story"
         question, answer, it = about_clip(r, kind, things, times, tongue, worded, target if held else None, None if held else it)

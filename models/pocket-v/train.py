@@ -147,6 +147,13 @@ class Optimizer:
                 w[k].mul_(1 - lr * 0.05).sub_(lr * 0.2 * math.sqrt(max(shape)) * o)
 
 
+def answered(logits, packed):
+    """Loss of the answers: a token of a long one counts less, as an answer is right as a whole."""
+    sizes = torch.bincount(packed["owner"], minlength=packed["answers"])
+    share = sizes[packed["owner"]].float() ** -0.5
+    return (F.cross_entropy(logits, packed["targets"], reduction="none") * share).sum() / share.sum()
+
+
 def loss_of(w, args, step, found):
     """(what to lower, loss of the answers, how often kind, colour and emptiness of a place are right)."""
     if step < args.first:
@@ -157,10 +164,10 @@ def loss_of(w, args, step, found):
     if step < args.wake:
         with torch.no_grad():
             tokens = model.see(w, packed["stills"], packed["clips"]) if len(slots) else None
-        answers = F.cross_entropy(model.forward(w, packed, tokens), packed["targets"])
+        answers = answered(model.forward(w, packed, tokens), packed)
         return answers, answers.item(), []
     tokens = model.see(w, packed["stills"], packed["clips"]) if len(slots) else None
-    answers = F.cross_entropy(model.forward(w, packed, tokens), packed["targets"])
+    answers = answered(model.forward(w, packed, tokens), packed)
     spied, right = model.spied(w, tokens, slots) if len(slots) else (0.0, [])
     return answers + args.spied * spied, answers.item(), right
 
