@@ -10,6 +10,7 @@ import { addFiles } from '../kernels/loading_files.ts'
 import { pageSize } from '../kernels/rows.ts'
 import type { Choices } from '../model/choices.ts'
 import { Decoder, isOrdered, type Weights } from '../model/decoder.ts'
+import { asked } from '../model/rows.ts'
 import type { Seen } from '../model/seen.ts'
 import { pageBytes, parametersOf, ring, roundingFrom, rowsShape } from '../model/sizes.ts'
 import { Loader } from '../weights/load.ts'
@@ -58,7 +59,7 @@ export interface EngineOptions extends GpuOptions {
   choose?: Partial<Choices>
   /** What the tuner measured is kept here. Default: IndexedDB, in Node the process. */
   tuned?: TunedStore
-  /** What reads it (gpu/tuned.ts). Absent: nothing is tuned. */
+  /** What reads it (gpu/tuned.ts), and has WGSL that most chats do without. Absent: nothing is tuned. */
   tuning?: (() => Promise<TunedTools>) | undefined
   /** One token per submit and one submit in flight, to see what more of them bring. */
   serial?: boolean
@@ -78,6 +79,7 @@ export interface EngineParts {
   buffers: Buffers
   variants: Variants
   seeing: Seeing | undefined
+  tuning?: EngineOptions['tuning']
 }
 
 export interface Completion {
@@ -98,6 +100,7 @@ export class Engine {
   readonly weights: Weights
   readonly variants: Variants
   readonly seeing: Seeing | undefined
+  readonly #tools: EngineOptions['tuning']
   readonly #tuning = new AbortController()
   #tuned: Promise<void> = Promise.resolve()
   #closed = false
@@ -115,6 +118,7 @@ export class Engine {
     this.weights = parts.weights
     this.variants = parts.variants
     this.seeing = parts.seeing
+    this.#tools = parts.tuning
     parts.gpu.lost.then((error) => this.scheduler.fail(error))
   }
 
@@ -203,6 +207,9 @@ export class Engine {
       maxTokens: maxTokensOf(request, this.info.context - prompt.length),
       trimStart,
     })
+    const sampling = samplingOf(request, generation, this.info.vocabulary)
+    // Log-probabilities and penalties: kernels that most chats do without.
+    if (asked(sampling)) addFiles((await this.#tools?.())?.shaders ?? {})
     let reason: FinishReason = 'length'
     const began = now()
     let first = 0
@@ -214,7 +221,7 @@ export class Engine {
     const report = await this.scheduler.run({
       prompt,
       seen,
-      sampling: samplingOf(request, generation, this.info.vocabulary),
+      sampling,
       maxTokens: this.info.context - prompt.length,
       signal,
       onRead: (loaded) => onPart({ type: 'reading', loaded, total: prompt.length }),
@@ -376,7 +383,8 @@ async function assemble(options: Assembly): Promise<Engine> {
     adapter: gpu.info,
   }
   onProgress?.({ phase: 'ready', loaded: files.checkpoint.bytes, total: files.checkpoint.bytes })
-  return new Engine({ info, files, gpu, pages: cache, runner, scheduler, pipelines, buffers, weights, variants: choices, seeing })
+  const { tuning } = options
+  return new Engine({ info, files, gpu, pages: cache, runner, scheduler, pipelines, buffers, weights, variants: choices, seeing, tuning })
 }
 
 const now = () => performance.now()

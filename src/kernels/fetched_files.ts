@@ -1,5 +1,5 @@
 // The WGSL that a chat with the embedded model as it comes does without: weights, keys and values in other formats, sandwich norms, activations in 8 bits,
-// long contexts, the bench's stream. Part of the lazy bundles; the engine adds it to its own (loading_files.ts).
+// long contexts. Part of the lazy bundles; the engine adds it to its own (loading_files.ts).
 import attentionMerge from '../../shaders/attention_merge.wgsl?raw'
 import dotRolled from '../../shaders/dot/rolled.wgsl?raw'
 import dot8 from '../../shaders/dot8.wgsl?raw'
@@ -15,8 +15,6 @@ import kvQ8Read from '../../shaders/kv/q8_read.wgsl?raw'
 import norm from '../../shaders/norm.wgsl?raw'
 import outputQkvQ8 from '../../shaders/output/qkv_q8.wgsl?raw'
 import pack8 from '../../shaders/pack8.wgsl?raw'
-import squaresSubgroups from '../../shaders/squares/subgroups.wgsl?raw'
-import stream from '../../shaders/stream.wgsl?raw'
 import weightsCentreOwn from '../../shaders/weights/centre/own.wgsl?raw'
 import weightsCentreSuper from '../../shaders/weights/centre/super.wgsl?raw'
 import weightsDense from '../../shaders/weights/dense.wgsl?raw'
@@ -24,6 +22,7 @@ import weightsHalf from '../../shaders/weights/half.wgsl?raw'
 import weightsQ8 from '../../shaders/weights/q8.wgsl?raw'
 import weightsSpanHalves from '../../shaders/weights/span/halves.wgsl?raw'
 import { loadingOthers } from './loading_others.ts'
+import type { toolFiles } from './tool_files.ts'
 
 export const fetched = {
   ...loadingOthers,
@@ -42,8 +41,6 @@ export const fetched = {
   norm,
   'output/qkv_q8': outputQkvQ8,
   pack8,
-  'squares/subgroups': squaresSubgroups,
-  stream,
   'weights/centre/own': weightsCentreOwn,
   'weights/centre/super': weightsCentreSuper,
   'weights/dense': weightsDense,
@@ -52,4 +49,4 @@ export const fetched = {
   'weights/span/halves': weightsSpanHalves,
 }
 
-export type FetchedName = keyof typeof fetched
+export type FetchedName = keyof typeof fetched | keyof typeof toolFiles

@@ -1,5 +1,4 @@
 // WGSL files under the names they have in shaders/, as values to link: those of the embedded model here, others where they were fetched.
-import adjust from '../../shaders/adjust.wgsl?raw'
 import attention from '../../shaders/attention.wgsl?raw'
 import dotUnrolled from '../../shaders/dot/unrolled.wgsl?raw'
 import embed from '../../shaders/embed.wgsl?raw'
@@ -10,7 +9,6 @@ import inputPlain from '../../shaders/input/plain.wgsl?raw'
 import kvF16Read from '../../shaders/kv/f16_read.wgsl?raw'
 import kvF16Write from '../../shaders/kv/f16_write.wgsl?raw'
 import lanes from '../../shaders/lanes.wgsl?raw'
-import logprobs from '../../shaders/logprobs.wgsl?raw'
 import loopsRolled from '../../shaders/loops/rolled.wgsl?raw'
 import loopsUnrolled from '../../shaders/loops/unrolled.wgsl?raw'
 import matmul from '../../shaders/matmul.wgsl?raw'
@@ -44,7 +42,6 @@ const own = {
   'output/pairs': outputPairs,
   'input/drop': inputDrop,
   'dot/unrolled': dotUnrolled,
-  adjust,
   attention,
   partials,
   'queries/eight': queriesEight,
@@ -58,7 +55,6 @@ const own = {
   lanes,
   'loops/rolled': loopsRolled,
   'loops/unrolled': loopsUnrolled,
-  logprobs,
   matmul,
   'output/add': outputAdd,
   'output/qkv': outputQkv,

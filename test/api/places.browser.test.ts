@@ -40,8 +40,20 @@ test('a GGUF as a file, at its address and on a hub is one model', { timeout: 30
 test('kernels that the embedded model does without come with what wants them', { timeout: 300_000 }, async () => {
   const sandwich = await answer(await file('glm4-odd-q4_k_m.gguf')) // norms behind, centres
   expect(sandwich.model.family).toBe('glm4')
-  const { text } = await answer('pocket', { kv: 'q8' })
-  expect(text).toBeTruthy()
+  for (const options of [{ kv: 'q8' }, { exact: true }, { weights: 'f16' }] as const)
+    expect((await answer('pocket', options)).text).toBeTruthy()
+})
+
+test('log-probabilities and penalties come when they are asked for, after an answer without', { timeout: 300_000 }, async () => {
+  const glm = await loadGlm('pocket')
+  const plain = await glm.chat.completions.create(request)
+  const { choices } = await glm.chat.completions.create({ ...request, logprobs: true, top_logprobs: 2, repetition_penalty: 1 })
+  expect(choices[0].message.content).toBe(plain.choices[0].message.content)
+  expect(choices[0].logprobs!.content.length).toBeGreaterThan(0)
+  expect(choices[0].logprobs!.content[0]!.top_logprobs.length).toBe(2)
+  const other = await glm.chat.completions.create({ ...request, logit_bias: { 5: 100 }, max_tokens: 3 })
+  expect(other.choices[0].message.content).not.toBe(plain.choices[0].message.content)
+  await glm.close()
 })
 
 test('a plan reads headers only, and says what was chosen', { timeout: 120_000 }, async () => {
