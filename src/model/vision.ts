@@ -65,6 +65,10 @@ export class VisionTower {
     this.#pace = new VisionPace(software)
   }
 
+  get weights(): VisionWeights {
+    return this.#options.weights
+  }
+
   /** Patches that a picture, or a step of a clip, may have. */
   get most(): number {
     const { binding, buffer } = this.#options.gpu.limits

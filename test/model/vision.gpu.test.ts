@@ -6,17 +6,17 @@ import { Buffers, readBack } from '../../src/gpu/buffers.ts'
 import { dawn } from '../../src/gpu/dawn.ts'
 import { type Gpu, openGpu } from '../../src/gpu/device.ts'
 import { Pipelines } from '../../src/gpu/pipeline.ts'
-import type { Format, Matrix } from '../../src/kernels/matrix.ts'
-import { type Grid, loadVision, parseVision, planVision, tokensOf, VisionTower, type VisionWeights } from '../../src/model/vision.ts'
+import type { Format } from '../../src/kernels/matrix.ts'
+import { type Grid, loadVision, parseVision, planVision, tokensOf, VisionTower } from '../../src/model/vision.ts'
 import { folderSource } from '../../src/weights/folder.ts'
-import { Loader, type MatrixPlan } from '../../src/weights/load.ts'
+import { Loader } from '../../src/weights/load.ts'
 import { openCheckpoint } from '../../src/weights/safetensors.ts'
 import type { Checkpoint } from '../../src/weights/tensor.ts'
-import { readMatrix } from '../engine/read-matrix.ts'
 import { numbers } from '../kernels/run.ts'
 import { type Levels, pixelValues } from '../reference/sights.ts'
-import { loadVision as loadTwin, see, type VisionModel } from '../reference/vision.ts'
+import { loadVision as loadTwin, see } from '../reference/vision.ts'
 import { relativeL2 } from '../reference.ts'
+import { dequantised } from './held_tower.ts'
 
 const folder = fileURLToPath(new URL('../fixtures/vision', import.meta.url))
 const json = (name: string) => JSON.parse(readFileSync(`${folder}/${name}`, 'utf8'))
@@ -102,39 +102,6 @@ async function encode(tower: VisionTower, patches: GPUBuffer, grids: Grid[]): Pr
   return own
 }
 
-/** The twin with the matrices that the tower really holds. */
-async function dequantised(weights: VisionWeights, twin: VisionModel): Promise<VisionModel> {
-  const { plan } = weights
-  const tensors = new Map<string, Float64Array>()
-  const pairs: [MatrixPlan, Matrix][] = [
-    ...(['patch', 'downsample', 'proj', 'gateUp', 'down'] as const).map((key): [MatrixPlan, Matrix] => [plan[key], weights[key]]),
-    ...plan.blocks.flatMap((block, i) =>
-      (['qkv', 'o', 'up', 'down'] as const).map((key): [MatrixPlan, Matrix] => [block[key], weights.blocks[i]![key]]),
-    ),
-  ]
-  for (const [own, matrix] of pairs) {
-    const values = await readMatrix(gpu.device, matrix) // [rows, columns]
-    for (const { tensor, from, rows, offset, step } of own.pieces) {
-      const whole = tensors.get(tensor) ?? new Float64Array(twin.tensor(tensor).length)
-      const { shape, blocks } = plan.checkpoint.tensors.get(tensor)!
-      const columns = whole.length / shape[0]!
-      for (let row = 0; row < rows; row++) {
-        const at = (offset + row * step) * own.columns
-        const line = values.subarray(at, at + own.columns)
-        whole.set(blocks ? fileOrder(line, columns) : line, (from + row) * columns)
-      }
-      tensors.set(tensor, whole)
-    }
-  }
-  return { ...twin, tensor: (name) => tensors.get(name) ?? twin.tensor(name) }
-}
-
-/** Columns of a convolution as the file has them: [inputs][4], on the GPU [4][padded inputs]. */
-function fileOrder(row: Float64Array, columns: number): Float64Array {
-  const own = row.filter((_, i) => i % (row.length / 4) < columns / 4) // [4][inputs]
-  return Float64Array.from({ length: columns }, (_, i) => own[(i % 4) * (columns / 4) + Math.floor(i / 4)]!)
-}
-
 describe.each(names)('%s', (name) => {
   it('f32: what the class makes of every sight, each alone and all at once', async () => {
     const { tower } = await open(name, 'f32')
@@ -164,7 +131,7 @@ describe.each(names)('%s', (name) => {
 const formats = inject('adapter') === 'lavapipe' ? (['f16', 'q8', 'q4'] as const) : (['q8'] as const)
 it.each(names.flatMap((name) => formats.map((format) => [name, format] as const)))('%s in %s', async (name, format) => {
   const { tower, weights } = await open(name, format)
-  const twin = await dequantised(weights, loadTwin(`${folder}/${name}`))
+  const twin = await dequantised(gpu.device, weights, loadTwin(`${folder}/${name}`))
   for (const sight of Object.keys(sightsOf(name)).slice(0, 2)) {
     const patches = upload(values(name, sight))
     const grid = gridOf(name, sight)
