@@ -1,4 +1,5 @@
-// What to ask first. The models that come with the package were trained on these kinds of question; others get more general ones.
+// What to ask first. The model that comes with the package was trained on these kinds of question; those that see are asked about
+// small scenes, others get more general ones.
 import type { ModelInfo } from 'glm-webgpu'
 import type { Language } from './language.ts'
 import type { Scene } from './scene.ts'
@@ -63,6 +64,6 @@ const seeing: Example[] = [
 
 /** Where a model sees only pictures, or nothing, it is not asked about more. */
 export function examplesFor(model: string, sees: ModelInfo['sees']): Example[] {
-  const listed = model === 'pocket' ? pocket : model === 'pocket-v' ? seeing : sees ? [...seeing.slice(0, 4), ...general] : general
+  const listed = model === 'pocket' ? pocket : sees ? seeing : general
   return listed.filter(({ scene }) => !scene || (scene.times ? sees?.video : sees?.picture))
 }

@@ -38,18 +38,6 @@ export const catalog: readonly CatalogEntry[] = [
     revision: 'b55cc3b2cc8a',
     ...text,
   },
-  {
-    ...text,
-    id: 'pocket-v',
-    title: 'Pocket V',
-    bytes: 7000000,
-    context: 1024,
-    family: 'glm46v',
-    licence: 'Apache-2.0',
-    about: 'Embedded too: a toy that sees shapes, colours and digits in pictures, and when they come and go in clips.',
-    revision: '000000000000',
-    sees: true,
-  },
   // The repository's file page; bytes from a public script that checks them after its download.
   {
     ...edge,
