@@ -240,9 +240,17 @@ export const csvOf = (table: Table): string => {
     .join('')
 }
 
+/** What would read as a tag or an entity is written as one. */
+const barText = (text: string): string =>
+  text
+    .replace(/&(?=#?\w+;)/g, '&amp;')
+    .replace(/<(?=[a-z/])/gi, '&lt;')
+    .replaceAll('|', '\\|')
+    .replaceAll('\n', '<br>')
+
 export function barsOf(table: Table): string {
   const grid = gridOf(table)
-  const written = grid.map((row) => `| ${row.map((text) => text.replaceAll('|', '\\|').replaceAll('\n', '<br>')).join(' | ')} |`)
+  const written = grid.map((row) => `| ${row.map(barText).join(' | ')} |`)
   const columns = grid[0]?.length ?? 0
   return [...(table.caption ? [table.caption, ''] : []), written[0], `|${' --- |'.repeat(columns)}`, ...written.slice(1)].join('\n')
 }

@@ -1,5 +1,5 @@
 // Pictures and videos in the public API, in real Chromium: the built package, its worker and the bundles that it fetches for a model that sees.
-import { type ChatChunk, type ChatCompletion, type ContentPart, type Glm, loadGlm, openMedia, planModel, Timeline } from 'glm-webgpu'
+import { type ChatChunk, type ChatCompletion, type ContentPart, type Glm, loadGlm, openMedia, Timeline } from 'glm-webgpu'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 
 const fixtures = `${inject('server')}fixtures/vision/`
