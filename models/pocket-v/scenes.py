@@ -146,7 +146,7 @@ def chosen(r, count):
     """Kinds and colours: sometimes few of them, so that there is something to count."""
     digits = r.random()
     kinds = range(len(SHAPES)) if digits < 0.55 else range(len(SHAPES), len(KINDS)) if digits > 0.8 else range(len(KINDS))
-    kinds = r.sample(kinds, r.choice([1, 2, 2, 3])) if r.random() < 0.5 else kinds
+    kinds = r.sample(kinds, r.choice([1, 2, 2, 3])) if r.random() < 0.65 else kinds
     colours = r.sample(range(len(NAMES)), r.choice([1, 2, 3])) if r.random() < 0.5 else range(len(NAMES))
     return [(r.choice(kinds), r.choice(colours)) for _ in range(count)]
 

@@ -23,7 +23,7 @@ WORDINGS = {
              ["(这里|图里|图中|图片里)有(什么|哪些东西|什么东西)？", "你(看到|看见|能看到)(了|)什么？", "(请|)描述(一下|)(这张图片|图片|这张图)。", "(说说|告诉我)(你看到了什么|图里有什么)。", "有什么？"]),
     "count": (["How many {x} (are there|do you see|can you see|are shown)?", "How many {x} (are there|do you see|can you see|are shown) in (the|this) picture?", "(Count|Please count) the {x}.", "(What is the number|Number) of {x}?", "(Tell me|Say) how many {x} (you see|are there)."],
               ["(有|图里有|图中有|这里有|图片里有)(几个|多少个){x}？", "(数一数|数数|请数一数){x}。", "{x}有(几个|多少个)？", "你(看到|能看到)(几个|多少个){x}？", "(告诉我|请问)有(几个|多少个){x}。"]),
-    "where": (["Where is {x}?", "Where (do|can) you see {x}?", "Where in (the|this) picture is {x}?", "(Find|Please find|Locate) {x}.", "(Tell me|Say) where {x} is."],
+    "where": (["Where is {x}?", "Where (do|can) you see {x}?", "Where in (the|this) picture (is|do you see) {x}?", "(Find|Please find|Locate) {x}.", "(Tell me|Say) where {x} is."],
               ["{x}在(哪里|哪儿|什么地方|什么位置)？", "(找一找|请找到|找到){x}。", "(告诉我|请问){x}在(哪里|哪儿|什么位置)？", "{x}的位置(是什么|在哪里|)？"]),
     "colour": (["What (colour|color) is {x}?", "(Which|What) (colour|color) does {x} have?", "(Tell me|Say) the (colour|color) of {x}.", "(What is the|The) (colour|color) of {x}?"],
                ["{x}是(什么|哪种)颜色(的|)？", "{x}的颜色是什么？", "(告诉我|请问){x}的颜色。", "{x}有什么颜色？", "(告诉我|请问){x}是(什么|哪种)颜色？"]),

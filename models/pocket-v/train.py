@@ -81,8 +81,8 @@ def data(encode, args, step, device):
     return batch(encode, dialogs, device)
 
 
-def examination(encode, device, n, worded=False):
-    """Held-out pictures and clips with turns about them, n of each in each language."""
+def examination(encode, device, n, worded=False, most=6):
+    """Held-out pictures of up to `most` things and clips, with turns about them, n of each in each language."""
     out = []
     for lang in ("en", "zh"):
         for turns, count in ((talk.still_turns, 8), (talk.clip_turns, 6)):
@@ -90,7 +90,7 @@ def examination(encode, device, n, worded=False):
             while len(dialogs) < n:
                 dialog = talk.Dialog()
                 turns(r, dialog, lang, count, True, worded)
-                if dialog.turns:
+                if dialog.turns and max(sum(colour >= 0 for _, colour in slots) for slots in dialog.slots) <= most:
                     dialogs.append(dialog)
             out += [batch(encode, dialogs[i:i + 20], device)[0] for i in range(0, n, 20)]
     return out
