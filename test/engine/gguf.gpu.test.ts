@@ -19,7 +19,7 @@ afterEach(() => engine?.close())
 
 const load = async ({ files }: Golden, options: { weights?: WeightsFormat; exact?: boolean } = { exact: true }) => {
   const source = folderSource(`${folder}/${files.at(-1)}`)
-  engine = await Engine.load({ gpu, source, formats: async () => formats, context: 512, ...options })
+  engine = await Engine.load({ gpu, source, formats: async () => formats, context: 512, chats: false, ...options })
   return engine
 }
 

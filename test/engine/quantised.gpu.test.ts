@@ -29,7 +29,14 @@ beforeAll(async () => {
 })
 
 const load = (name: string, options: Partial<EngineOptions>) =>
-  Engine.load({ gpu, source: folderSource(fixtures + name), context: 128, formats: () => import('../../src/formats.ts'), ...options })
+  Engine.load({
+    gpu,
+    source: folderSource(fixtures + name),
+    context: 128,
+    chats: false,
+    formats: () => import('../../src/formats.ts'),
+    ...options,
+  })
 
 const down = (engine: Engine) => engine.weights.layers[1]!.down
 

@@ -35,6 +35,7 @@ it.each(inject('adapter') === 'lavapipe' ? all : all.slice(0, 1))('%s in %s', as
     weights,
     visionWeights: weights,
     context: 512,
+    chats: false,
     vision: () => import('../../src/vision.ts'),
   })
   const twin = loadVision(`${fixtures}/${name}`)
