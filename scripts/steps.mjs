@@ -34,7 +34,7 @@ function commandBeside(file, args, { env = {}, timeout }) {
 }
 
 /** Runs one vitest project and returns `{ passed, failed, skipped }`. A crash, or a run that found nothing, is a failure. */
-export async function project(name, { env, timeout = 2_700_000 } = {}) {
+export async function project(name, { env, timeout = 3_600_000 } = {}) {
   const report = join(root, `.cache/test/${name}.json`)
   mkdirSync(dirname(report), { recursive: true })
   rmSync(report, { force: true })
