@@ -51,7 +51,7 @@ describe.each(goldens)('%s', (name, golden) => {
   const load = async (weights: 'f32' | 'q4' | 'q8') => {
     const source = httpSource({ base: `${fixtures}${golden.checkpoint}/` })
     const logits = await (await fetch(`${fixtures}goldens/${golden.stored.logits}`, { cache: 'no-store' })).arrayBuffer()
-    engine = await Engine.load({ gpu: navigator.gpu, source, weights, context: 512 })
+    engine = await Engine.load({ gpu: navigator.gpu, source, weights, context: 512, chats: false })
     return { engine, logits }
   }
 
