@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
-import { type Adapter, adapters, chromiumFlags, dawnEnvironment, machine } from './test/adapters.ts'
+import { type Adapter, adapters, chromiumFlags, compilingFast, dawnEnvironment, machine } from './test/adapters.ts'
 
 const found = await machine()
 const chromium = { swiftshader: found.chrome, lavapipe: found.chromeLavapipe }
@@ -14,7 +14,7 @@ const resolve = { alias: { 'glm-webgpu': fileURLToPath(new URL('./dist/index.js'
 const elsewhere: Record<Adapter, string[]> = {
   lavapipe: [],
   swiftshader: [
-    'test/engine/{bench,errors,fitting,kept,plan,resumed,tuning}.gpu.test.ts',
+    'test/engine/{bench,counts,engine,errors,fitting,kept,plan,resumed,tuning}.gpu.test.ts',
     'test/{cli,gpu}/*.gpu.test.ts',
     'test/media/prepare.gpu.test.ts',
     'test/model/vision.gpu.test.ts', // its kernels run on both
@@ -73,7 +73,13 @@ const browser = (adapter: Adapter, order: number): TestProjectInlineConfiguratio
       enabled: true,
       headless: true,
       screenshotFailures: false,
-      provider: playwright({ launchOptions: { executablePath: chromium[adapter], args: chromiumFlags[adapter] } }),
+      provider: playwright({
+        launchOptions: {
+          executablePath: chromium[adapter],
+          args: chromiumFlags[adapter],
+          env: { ...(process.env as Record<string, string>), ...compilingFast },
+        },
+      }),
       instances: [{ browser: 'chromium', name: `chromium-${adapter}` }],
     },
   },
