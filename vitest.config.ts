@@ -17,7 +17,7 @@ const elsewhere: Record<Adapter, string[]> = {
     'test/engine/{bench,counts,engine,errors,fitting,kept,plan,resumed,tuning}.gpu.test.ts',
     'test/{cli,gpu}/*.gpu.test.ts',
     'test/media/prepare.gpu.test.ts',
-    'test/model/vision.gpu.test.ts', // its kernels run on both
+    'test/model/{pocket_v,vision}.gpu.test.ts', // their kernels run on both
     'test/media/{capture,frame,open,open_read,open_written,picture}.browser.test.ts',
     'test/demo/*.browser.test.ts',
   ],

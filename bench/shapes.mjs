@@ -4,7 +4,7 @@
 const edge = { family: 'glm', headDim: 128, vocabulary: 59264, rotary: 1, eps: 1e-5, theta: 1e4, tied: true, bias: false, context: 16384 }
 
 const whole = {
-  pocket: { ...edge, layers: 5, hidden: 192, heads: 6, kvHeads: 2, headDim: 32, ffn: 384, vocabulary: 1280, rotary: 0.5, context: 1024 },
+  pocket: { ...edge, layers: 5, hidden: 192, heads: 6, kvHeads: 2, headDim: 32, ffn: 448, vocabulary: 1408, rotary: 0.5, context: 1024 },
   'edge-1.5b': { ...edge, layers: 28, hidden: 2048, heads: 16, kvHeads: 4, ffn: 6144 },
   'edge-4b': { ...edge, layers: 40, hidden: 3072, heads: 24, kvHeads: 6, ffn: 8192 },
   '9b': {

@@ -1,5 +1,4 @@
-// What to ask first. The model that comes with the package was trained on these kinds of question; those that see are asked about
-// small scenes, others get more general ones.
+// What to ask first. The models that come with the package were trained on these kinds of question; others get more general ones.
 import type { ModelInfo } from 'glm-webgpu'
 import type { Language } from './language.ts'
 import type { Scene } from './scene.ts'
@@ -10,12 +9,12 @@ export type Example = Record<Language, string> & { scene?: Scene }
 const pocket: Example[] = [
   { en: 'What can you do?', zh: '你会什么？' },
   { en: 'What is 45 + 23?', zh: '27加15等于多少？' },
+  { en: 'How many R are in STRAWBERRY?', zh: 'STRAWBERRY 里有几个 R？' },
   { en: 'Sort these words: tree apple moon', zh: '把这些单词排序：tree apple moon' },
   { en: 'Spell TIGER backwards.', zh: '把单词 TIGER 倒过来' },
-  { en: 'What day comes after Friday?', zh: '星期五的后一天是星期几？' },
-  { en: 'How many letters are in COFFEE?', zh: 'COFFEE 有几个字母？' },
-  { en: 'How many minutes are in 3 hours?', zh: '3小时是多少分钟？' },
-  { en: 'Anna lives in Paris and is 34 years old. Give me that as JSON.', zh: '小明今年8岁，住在北京。请转成 JSON。' },
+  { en: 'What day is 3 days after Friday?', zh: '今天是星期五，3天后是星期几？' },
+  { en: 'How many days are in 3 weeks?', zh: '3周是多少天？' },
+  { en: 'Anna is 34 years old and lives in Paris. Give me that as JSON.', zh: '小明今年8岁，住在北京。请转成 JSON。' },
 ]
 
 const general: Example[] = [
@@ -64,6 +63,6 @@ const seeing: Example[] = [
 
 /** Where a model sees only pictures, or nothing, it is not asked about more. */
 export function examplesFor(model: string, sees: ModelInfo['sees']): Example[] {
-  const listed = model === 'pocket' ? pocket : sees ? seeing : general
+  const listed = model === 'pocket' ? pocket : model === 'pocket-v' ? seeing : sees ? [...seeing.slice(0, 4), ...general] : general
   return listed.filter(({ scene }) => !scene || (scene.times ? sees?.video : sees?.picture))
 }

@@ -1,4 +1,4 @@
-// Small pictures and clips of shapes and digits, drawn in the page: what the examples for models that see show.
+// Small pictures and clips of shapes and digits, drawn as those that Pocket V was trained on: what its examples show.
 import type { Attachment, Clip } from './attach-item.ts'
 import { make } from './view.ts'
 

@@ -21,6 +21,7 @@ const textFiles = [
 /** What the embedded models ship; everything else in models/<name> (training script, data, README) stays home. */
 export const embedded = {
   pocket: textFiles,
+  'pocket-v': [...textFiles, 'preprocessor_config.json', 'video_preprocessor_config.json'],
 }
 
 const entries = [

@@ -4,7 +4,7 @@ export const attachEn = {
   attach: 'Attach',
   attachBlind: '{model} sees no pictures',
   attachOffer: 'To show pictures and videos, load a model that sees:',
-  attachNone: 'No model that the list knows sees pictures; give the name of one that does, such as zai-org/GLM-OCR.',
+  attachNone: 'No model that the list knows sees pictures; give the name of one that does.',
   attachFiles: 'Pictures or videos…',
   attachCamera: 'Camera',
   attachScreen: 'Screen',

@@ -5,7 +5,7 @@ export const attachZh: Record<keyof typeof attachEn, string> = {
   attach: '附件',
   attachBlind: '{model} 看不到图片',
   attachOffer: '要展示图片和视频，请加载能看图的模型：',
-  attachNone: '列表中没有能看图的模型；请给出一个能看图的模型的名称，例如 zai-org/GLM-OCR。',
+  attachNone: '列表中没有能看图的模型；请给出一个能看图的模型的名称。',
   attachFiles: '图片或视频…',
   attachCamera: '摄像头',
   attachScreen: '屏幕',

@@ -54,7 +54,7 @@ export const en = {
   memory: 'Memory it may take, GB',
   contextSlider: 'Context, slider',
   pocketAbout:
-    'Embedded in this page: tiny, trained from scratch. It sorts, reverses, counts, adds and knows the calendar. It can be wrong.',
+    'Embedded in this page: a toy trained from scratch. It adds, sorts, reverses, counts letters and days, and makes JSON. It can be wrong.',
   loaded: '{id} is ready: {parameters} parameters, weights as {weights}, context {context}.',
 
   loadedCached: 'Read from this browser’s cache.',

@@ -52,7 +52,7 @@ export const zh: Record<Word, string> = {
   kv_q8: '8 位：占用减半',
   memory: '可用内存（GB）',
   contextSlider: '上下文滑块',
-  pocketAbout: '内置于本页面：从零训练的极小模型，会排序、倒写、数字母、加减和日历，也会出错。',
+  pocketAbout: '内置于本页面：从零训练的玩具模型，会加减、排序、倒写、数字母、推算日期和提取 JSON，也会出错。',
   loaded: '{id} 已就绪：{parameters} 参数，权重格式 {weights}，上下文 {context}。',
 
   loadedCached: '已从浏览器缓存读取。',

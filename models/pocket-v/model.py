@@ -35,7 +35,7 @@ def shapes():
     w |= {V + "post_conv_layernorm.weight": (SEEN,), V + "post_layernorm.weight": (SEEN,), V + "downsample.weight": (HIDDEN, 4 * SEEN), V + "downsample.bias": (HIDDEN,),
           m + "proj.weight": (HIDDEN, HIDDEN), m + "post_projection_norm.weight": (HIDDEN,), m + "post_projection_norm.bias": (HIDDEN,),
           m + "gate_proj.weight": (MERGED, HIDDEN), m + "up_proj.weight": (MERGED, HIDDEN), m + "down_proj.weight": (HIDDEN, MERGED)}
-    return w | {"spy.weight": (SPY, HIDDEN), "spy.bias": (SPY,)}
+    return w | {"spy.weight": (SPY, HIDDEN), "spy.bias": (SPY,), "spy.aim.weight": (9, HIDDEN)}
 
 
 FLAT = {V + "patch_embed.proj.weight": (SEEN, 3, 2, PATCH, PATCH), V + "downsample.weight": (HIDDEN, SEEN, 2, 2)}
@@ -85,11 +85,12 @@ def pack(rows, stills, clips, device, groups=4):
     learn = torch.tensor(learn)
     asked = (learn >= 0).nonzero()[:, 0]
     places = [int(start) + at for (row, _), start in zip(rows, starts) for at in row.pictures]
+    aims = [(int(start) + at, place) for (row, _), start in zip(rows, starts) for at, place in row.aims]
     order = [s for _, sights in rows for s in sights]
     return {"ids": ids.to(device), "positions": torch.tensor([[p for row, _ in rows for p in row.positions[axis]] for axis in range(3)]).to(device), "attention": attention,
             "asked": asked.to(device), "targets": ids[asked + 1].to(device), "owner": learn[asked].to(device), "answers": answers, "kinds": [k for row, _ in rows for k in row.kinds],
             "places": (torch.tensor(places, dtype=torch.long)[:, None] + torch.arange(TOKENS)).flatten().to(device), "order": torch.tensor(order, dtype=torch.long).to(device),
-            "stills": torch.from_numpy(stills).to(device), "clips": torch.from_numpy(clips).to(device)}
+            "aims": torch.tensor(aims, dtype=torch.long).view(-1, 2).to(device), "stills": torch.from_numpy(stills).to(device), "clips": torch.from_numpy(clips).to(device)}
 
 
 # ---- the tower
@@ -148,12 +149,15 @@ def see(w, stills, clips):
 
 
 def spied(w, tokens, slots):
-    """Loss of saying from nine of a picture's tokens what stands where; and how often kind and colour are right where something stands. slots: [pictures, 9, 2]."""
-    x = F.linear(tokens[:, SLOTS], w["spy.weight"], w["spy.bias"]).flatten(0, 1)
-    kind, colour, place = x.split([len(KINDS) + 1, len(NAMES), 9], 1)
+    """Loss of saying from nine of a picture's tokens what stands where, and nothing from the others, so that each thing is in one token and can be
+    counted; and how often kind and colour are right where something stands. slots: [pictures, 9, 2]."""
+    x = F.linear(tokens, w["spy.weight"], w["spy.bias"])
+    kind, colour, place = (part.flatten(0, 1) for part in x[:, SLOTS].split([len(KINDS) + 1, len(NAMES), 9], 2))
+    besides = x[:, [t for t in range(TOKENS) if t not in SLOTS], :len(KINDS) + 1].flatten(0, 1)
     slots = slots.flatten(0, 1)
     there = slots[:, 1] >= 0
-    loss = F.cross_entropy(kind, slots[:, 0]) + 0.1 * F.cross_entropy(place, torch.arange(9, device=x.device).repeat(len(tokens)))
+    loss = F.cross_entropy(kind, slots[:, 0]) + 0.5 * F.cross_entropy(place, torch.arange(9, device=x.device).repeat(len(tokens)))
+    loss = loss + 0.5 * F.cross_entropy(besides, torch.full((len(besides),), len(KINDS), device=x.device))
     if there.any():
         loss = loss + F.cross_entropy(kind[there], slots[there, 0]) + 0.5 * F.cross_entropy(colour[there], slots[there, 1])
     right = [(kind[there].argmax(1) == slots[there, 0]).float().mean().item(), (colour[there].argmax(1) == slots[there, 1]).float().mean().item(), (kind[~there].argmax(1) == len(KINDS)).float().mean().item()]
@@ -177,8 +181,11 @@ def attend(q, k, v, attention):
     return torch.cat(out)
 
 
-def forward(w, packed, tokens=None):
-    """Logits of the tokens that are asked for: [asked, VOCAB]. `tokens`: of all pictures, if they were seen before."""
+def forward(w, packed, tokens=None, aimed=None):
+    """Logits of the tokens that are asked for: [asked, VOCAB]. `tokens`: of all pictures, if they were seen before.
+
+    `aimed`: a list that gets how much a name, where it ends before the last layer, says of its thing's nine places (only a trainer has that): [aims, 9].
+    """
     device = packed["ids"].device
     frequency = THETA ** (-torch.arange(0, ROTARY, 2, device=device).float() / ROTARY)
     axis = torch.repeat_interleave(torch.arange(3, device=device), torch.tensor(SECTIONS, device=device))
@@ -196,6 +203,8 @@ def forward(w, packed, tokens=None):
         k, v = (y.repeat_interleave(HEADS // KV, 1) for y in (k, v))
         a = attend(q, k, v, packed["attention"]).flatten(1)
         if n == LAYERS - 1:
+            if aimed is not None:
+                aimed.append(F.linear(norm(h[packed["aims"][:, 0]], None), w["spy.aim.weight"]))
             # behind the last attention only the tokens that are asked for matter
             h, a = h[packed["asked"]], a[packed["asked"]]
         h = h + norm(F.linear(a, w[p + "self_attn.o_proj.weight"]), w[p + "post_self_attn_layernorm.weight"])

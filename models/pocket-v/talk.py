@@ -1,5 +1,6 @@
 """Questions and answers about pictures and clips, in English and Chinese, and a little talk without them.
 
+An answer about a thing names it first: what is said of it then follows its name, as in lists and stories, and is found by that name.
 Wordings are patterns of (this|that). A few of each question's wordings are never trained, chosen by their hash (`wordings`).
 """
 import hashlib
@@ -16,14 +17,14 @@ PLACES = ["at the top left", "at the top", "at the top right", "at the left", "i
 PLACES_ALSO = {"at the left": ["on the left"], "at the right": ["on the right"]}
 PLACES_ZH = ["左上角", "上边", "右上角", "左边", "中间", "右边", "左下角", "下边", "右下角"]
 PLACES_ALSO_ZH = {"左上角": ["左上"], "上边": ["上面", "上方"], "右上角": ["右上"], "左边": ["左侧"], "中间": ["正中间", "中央"], "右边": ["右侧"], "左下角": ["左下"], "下边": ["下面", "下方"], "右下角": ["右下"]}
-WAYS = {"right": ("To the right.", "moves to the right", "向右"), "left": ("To the left.", "moves to the left", "向左"), "up": ("Up.", "moves up", "向上"), "down": ("Down.", "moves down", "向下")}
+WAYS = {"right": ("moves to the right", "向右"), "left": ("moves to the left", "向左"), "up": ("moves up", "向上"), "down": ("moves down", "向下")}
 
 WORDINGS = {
     "list": (["What (is there|do you see|can you see|is shown)?", "What (is shown|do you see|can you see|is there) in (the|this) picture?", "(Describe|Please describe) (the|this) picture.", "(List|Name) (the things|all things)( in the picture|).", "(Tell me|Say) what (you see|is there)."],
              ["(这里|图里|图中|图片里)有(什么|哪些东西|什么东西)？", "你(看到|看见|能看到)(了|)什么？", "(请|)描述(一下|)(这张图片|图片|这张图)。", "(说说|告诉我)(你看到了什么|图里有什么)。", "有什么？"]),
     "count": (["How many {x} (are there|do you see|can you see|are shown)?", "How many {x} (are there|do you see|can you see|are shown) in (the|this) picture?", "(Count|Please count) the {x}.", "(What is the number|Number) of {x}?", "(Tell me|Say) how many {x} (you see|are there)."],
               ["(有|图里有|图中有|这里有|图片里有)(几个|多少个){x}？", "(数一数|数数|请数一数){x}。", "{x}有(几个|多少个)？", "你(看到|能看到)(几个|多少个){x}？", "(告诉我|请问)有(几个|多少个){x}。"]),
-    "where": (["Where is {x}?", "Where (do|can) you see {x}?", "Where in (the|this) picture (is|do you see) {x}?", "(Find|Please find|Locate) {x}.", "(Tell me|Say) where {x} is."],
+    "where": (["Where is {x}?", "Where (do|can) you see {x}?", "Where in (the|this) picture is {x}?", "(Find|Please find|Locate) {x}.", "(Tell me|Say) where {x} is."],
               ["{x}在(哪里|哪儿|什么地方|什么位置)？", "(找一找|请找到|找到){x}。", "(告诉我|请问){x}在(哪里|哪儿|什么位置)？", "{x}的位置(是什么|在哪里|)？"]),
     "colour": (["What (colour|color) is {x}?", "(Which|What) (colour|color) does {x} have?", "(Tell me|Say) the (colour|color) of {x}.", "(What is the|The) (colour|color) of {x}?"],
                ["{x}是(什么|哪种)颜色(的|)？", "{x}的颜色是什么？", "(告诉我|请问){x}的颜色。", "{x}有什么颜色？", "(告诉我|请问){x}是(什么|哪种)颜色？"]),
@@ -64,6 +65,10 @@ SAID = {
     "clip": ("I see no clip. Please show me one.", "我没看到视频，请给我看一段。"),
 }
 STILL = ["list", "count", "count_colour", "count_both", "count_all", "where", "colour", "digit", "at", "is", "missing"]
+# how often each is asked: at first, and when what is easy is known and things still have to be found by their names
+STILL_WEIGHTS = [1.2, 2.2, 0.7, 0.5, 1.5, 1.5, 1.0, 1.0, 1.2, 0.7, 0.6], [1.8, 1.6, 0.7, 0.4, 0.5, 3.0, 1.6, 1.4, 1.0, 1.3, 0.5]
+# a drill in finding things by their names
+DRILL = [0.3, 0.3, 0.2, 0, 0, 4, 2, 0.5, 1, 2, 0.3]
 CLIP = ["appear", "vanish", "move", "then", "count_then", "story", "missing_clip"]
 
 
@@ -227,7 +232,7 @@ def about_picture(r, kind, things, lang, held, target=None):
         if not away:
             return None
         name = called(*away, lang)
-        how = "is" if kind == "is" else r.choice(["where", "where", "count"])
+        how = "is" if kind == "is" else r.choice([how for how in ("where", "where", "count") if wordings(how, lang, held)])
         if how == "is":
             no = "No, " if lang == "en" else "没有，"
             return ask(r, how, lang, held, a=one(name), x=asked(r, name, lang)), no + none(name, lang)
@@ -238,18 +243,20 @@ def about_picture(r, kind, things, lang, held, target=None):
     if len(found) > 3:
         return None
     if kind == "where":
+        if not wordings("where", lang, held):
+            return None
         where = joined([(PLACES_ZH if lang == "zh" else PLACES)[t.place()] for t in found], lang)
-        return ask(r, "where", lang, held, x=asked(r, name, lang)), f"在{where}。" if lang == "zh" else upper(where) + "."
+        return ask(r, "where", lang, held, x=asked(r, name, lang)), f"{name}在{where}。" if lang == "zh" else f"The {name} is {where}."
     if kind == "colour":
         found, name = [t for t in things if t.kind == thing.kind], called(None, thing.kind, lang)
         colours = list(dict.fromkeys(NAMES[t.colour] for t in found))
         if len(colours) > 3:
             return None
         said = joined([COLOURS_ZH[c] for c in colours] if lang == "zh" else colours, lang)
-        return ask(r, "colour", lang, held, x=asked(r, name, lang)), said + "。" if lang == "zh" else upper(said) + "."
+        return ask(r, "colour", lang, held, x=asked(r, name, lang)), f"{name}是{said}。" if lang == "zh" else f"The {name} is {said}."
     # is
     where = joined([(PLACES_ZH if lang == "zh" else PLACES)[t.place()] for t in found], lang)
-    return ask(r, "is", lang, held, a=one(name), x=asked(r, name, lang)), f"有，在{where}。" if lang == "zh" else f"Yes, {where}."
+    return ask(r, "is", lang, held, a=one(name), x=asked(r, name, lang)), f"有，{name}在{where}。" if lang == "zh" else f"Yes, {one(name)} {where}."
 
 
 # ---- clips
@@ -279,36 +286,47 @@ def about_clip(r, kind, things, times, lang, held, target=None, it=None):
         thing, name = it, "它" if lang == "zh" else "it"
     else:
         name = asked(r, called(None if len(same) == 1 and r.random() < 0.35 else thing.colour, thing.kind, lang), lang)
-    question = ask(r, kind, lang, held, x=name)
+    who = called(thing.colour, thing.kind, lang) if lang == "zh" else "The " + called(thing.colour, thing.kind, lang)
+    return ask(r, kind, lang, held, x=name), who + did(kind, thing, times, lang), thing
+
+
+def did(kind, thing, times, lang):
+    """What is said of a thing that is named before: the words of `story`."""
     if kind == "move":
         way = way_of(thing)
         if lang == "zh":
-            return question, WAYS[way][2] + "。" if way else "它没有移动。", thing
-        return question, WAYS[way][0] if way else "It does not move.", thing
+            return WAYS[way][1] + "移动。" if way else "没有移动。"
+        return f" {WAYS[way][0]}." if way else " does not move."
     if kind == "appear":
         if thing.first == 0:
-            return question, "一开始就在。" if lang == "zh" else "It is there from the start.", thing
-        return question, at_time(times[thing.first], lang), thing
-    if thing.last == steps:
-        return question, "它没有消失。" if lang == "zh" else "It does not vanish.", thing
-    return question, at_time(times[thing.last], lang), thing
-
-
-def at_time(seconds, lang):
-    return f"在{label(seconds)}秒。" if lang == "zh" else f"At {label(seconds)} seconds."
+            return "一开始就在。" if lang == "zh" else " is there from the start."
+        return f"在{label(times[thing.first])}秒出现。" if lang == "zh" else f" appears at {label(times[thing.first])} seconds."
+    if thing.last == len(times):
+        return "没有消失。" if lang == "zh" else " does not vanish."
+    return f"在{label(times[thing.last])}秒消失。" if lang == "zh" else f" vanishes at {label(times[thing.last])} seconds."
 
 
 def story(thing, times, lang):
     way, name = way_of(thing), called(thing.colour, thing.kind, lang)
     if lang == "zh":
         parts = [f"{name}一开始就在" if thing.first == 0 else f"{name}在{label(times[thing.first])}秒出现"]
-        parts += [WAYS[way][2] + "移动"] if way else []
+        parts += [WAYS[way][1] + "移动"] if way else []
         parts += [f"在{label(times[thing.last])}秒消失"] if thing.last < len(times) else []
         return "，".join(parts) + "。"
     parts = [f"{one(name)} is there from the start" if thing.first == 0 else f"{one(name)} appears at {label(times[thing.first])} seconds"]
-    parts += [WAYS[way][1]] if way else []
+    parts += [WAYS[way][0]] if way else []
     parts += [f"vanishes at {label(times[thing.last])} seconds"] if thing.last < len(times) else []
     return upper(joined(parts, lang)) + "."
+
+
+NAMED = {"where": (r"The .+? (?=is ([ai][tn] the [a-z ]+)\.$)", r".+(?=在([^在和、]+)。$)"), "is": (r"Yes, an? .+? (?=([ai][tn] the [a-z ]+)\.$)", r"有，.+(?=在([^在和、]+)。$)"),
+         "list": (r"[Aa]n? [^,]+? (?=([ai][tn] the [a-z ]+?)(?:,| and an? |\.$))", None)}
+
+
+def named(kind, answer, lang):
+    """(how much of the answer ends with the name of a thing, its place) for each thing whose place is said next."""
+    pattern, places = NAMED.get(kind, (None, None))[lang == "zh"], PLACES_ZH if lang == "zh" else PLACES
+    return [(m.end() - (lang == "en"), places.index(m[1])) for m in re.finditer(pattern, answer) if m[1] in places] if pattern else []
 
 
 # ---- dialogs
@@ -331,10 +349,11 @@ class Dialog:
             self.slots += [slots(things, step) for step in range(steps)]
 
 
-def still_turns(r, out, lang, count, held, worded, kinds=None):
+def still_turns(r, out, lang, count, held, worded, kinds=None, late=False):
     things, target = still(r, held)
     out.show(r, things)
-    weights = [1.2, 2.2, 0.7, 0.5, 1.5, 1.5, 1.0, 1.0, 1.2, 0.7, 0.6]
+    weights = DRILL if late and not held and r.random() < 0.4 else STILL_WEIGHTS[late]
+    count = 10 if weights is DRILL else count
     first = True
     for _ in range(count * 4):
         if count == 0:
@@ -383,7 +402,7 @@ def plain_turn(r, out, lang, seen, worded=False):
     out.turns.append((kind, question or ask(r, kind, lang, worded), SAID[kind][lang == "zh"], lang))
 
 
-def dialog(r, share, turns=None, held=False, worded=False, drawn=True):
+def dialog(r, share, turns=None, held=False, worded=False, drawn=True, late=False):
     """A dialog of training: a picture or (with the chance `share`) a clip, and questions; sometimes a second picture, or nothing to see."""
     out, lang = Dialog(drawn), r.choice(["en", "zh"])
     kind = r.random()
@@ -396,10 +415,10 @@ def dialog(r, share, turns=None, held=False, worded=False, drawn=True):
     if r.random() < share:
         clip_turns(r, out, lang, turns or r.choice([3, 4, 5]), held, worded)
     elif r.random() < 0.1 and not held:
-        still_turns(r, out, lang, 3, held, worded)
-        still_turns(r, out, lang, 3, held, worded)
+        still_turns(r, out, lang, 3, held, worded, late=late)
+        still_turns(r, out, lang, 3, held, worded, late=late)
     else:
-        still_turns(r, out, lang, turns or r.choice([4, 5, 6, 7, 8]), held, worded)
+        still_turns(r, out, lang, turns or r.choice([4, 5, 6, 7, 8]), held, worded, late=late)
     if r.random() < 0.12 and not held:
         plain_turn(r, out, lang, True)
     return out

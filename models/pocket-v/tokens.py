@@ -46,12 +46,15 @@ def make_vocabulary(seed, size):
 
 
 class Row:
-    """A dialog as ids: `learn` has for each token the number of its answer or -1, `positions` are [3][tokens], `kinds` names the answers."""
+    """A dialog as ids: `learn` has for each token the number of its answer or -1, `positions` are [3][tokens], `kinds` names the answers.
 
-    __slots__ = ("ids", "learn", "positions", "kinds", "pictures")
+    `aims`: where a thing's name ends in an answer, and the thing's place.
+    """
+
+    __slots__ = ("ids", "learn", "positions", "kinds", "pictures", "aims")
 
     def __init__(self):
-        self.ids, self.learn, self.positions, self.kinds, self.pictures = [], [], ([], [], []), [], []
+        self.ids, self.learn, self.positions, self.kinds, self.pictures, self.aims = [], [], ([], [], []), [], [], []
 
 
 class Encoder:
@@ -105,6 +108,7 @@ class Encoder:
             ids.append(assistant)
             if answer is not None:
                 said = self.text("\n" + answer)
+                row.aims += [(len(ids) + len(self.text("\n" + answer[:end])) - 1, place) for end, place in talk.named(kind, answer, lang)]
                 ids += said
                 learn += [len(row.kinds)] * len(said)
                 row.kinds.append(f"{kind}/{lang}")

@@ -14,6 +14,8 @@ import random
 import struct
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
 
 # one thread in BLAS, and memory that is not given back each step
@@ -33,6 +35,8 @@ import talk
 from tokens import CONTROLS, PLAIN, STOPS, Encoder, make_vocabulary, tokenizer_json
 
 HERE = Path(__file__).resolve().parent
+# on a CPU each part of a step has its own thread
+PARTS = 2
 
 
 # ---- data
@@ -62,7 +66,7 @@ def batch(encode, dialogs, device):
 
 
 def data(encode, args, step, device):
-    """What a step learns from: it depends on the seed and the step alone, so a resumed run sees the same."""
+    """What a step learns from, in parts: it depends on the seed and the step alone, so a resumed run sees the same."""
     r = random.Random(f"{args.seed}:{step}")
     if step < args.first:
         pixels, slots = [], []
@@ -70,15 +74,16 @@ def data(encode, args, step, device):
             things, _ = scenes.still(r)
             pixels.append(scenes.picture(r, things))
             slots.append(scenes.slots(things))
-        return torch.from_numpy(np.stack(pixels)[:, None]).to(device), torch.tensor(slots).to(device)
+        return [(torch.from_numpy(np.stack(pixels)[:, None]).to(device), torch.tensor(slots).to(device))]
     dialogs, total = [], 0
     # steps begin small, when any gradient shows the way, and grow
     wanted = min(args.most, args.tokens + (step - args.first))
     share = 0.0 if step < args.first + args.alone else args.clips
     while total < wanted:
-        dialogs.append(talk.dialog(r, share))
+        dialogs.append(talk.dialog(r, share, late=step >= args.late))
         total += 16 * (len(dialogs[-1].slots)) + 16 * len(dialogs[-1].turns)
-    return batch(encode, dialogs, device)
+    count = PARTS if device == "cpu" and len(dialogs) >= PARTS else 1
+    return [batch(encode, dialogs[i::count], device) for i in range(count)]
 
 
 def examination(encode, device, n, worded=False, most=6):
@@ -147,29 +152,52 @@ class Optimizer:
                 w[k].mul_(1 - lr * 0.05).sub_(lr * 0.2 * math.sqrt(max(shape)) * o)
 
 
-def answered(logits, packed):
-    """Loss of the answers: a token of a long one counts less, as an answer is right as a whole."""
-    sizes = torch.bincount(packed["owner"], minlength=packed["answers"])
-    share = sizes[packed["owner"]].float() ** -0.5
-    return (F.cross_entropy(logits, packed["targets"], reduction="none") * share).sum() / share.sum()
+def shares(packed):
+    """How much each token of an answer counts: one of a long answer less, as an answer is right as a whole."""
+    return torch.bincount(packed["owner"], minlength=packed["answers"])[packed["owner"]].float() ** -0.5
 
 
-def loss_of(w, args, step, found):
-    """(what to lower, loss of the answers, how often kind, colour and emptiness of a place are right)."""
+def loss_of(w, args, step, found, whole, pictures, aims):
+    """(what to lower, loss of the answers, how often kind, colour and emptiness of a place are right) of a part; the parts add up to a step.
+
+    `whole`: what all tokens of the step's answers count together; `pictures`: how many pictures it has.
+    """
     if step < args.first:
         pixels, slots = found
         spied, right = model.spied(w, model.see(w, pixels, pixels[:0]), slots)
         return spied, 0.0, right
     packed, slots = found
-    if step < args.wake:
-        with torch.no_grad():
-            tokens = model.see(w, packed["stills"], packed["clips"]) if len(slots) else None
-        answers = answered(model.forward(w, packed, tokens), packed)
+    awake = step >= args.wake
+    with torch.set_grad_enabled(awake):
+        tokens = model.see(w, packed["stills"], packed["clips"]) if len(slots) else None
+    aimed = []
+    answers = (F.cross_entropy(model.forward(w, packed, tokens, aimed), packed["targets"], reduction="none") * shares(packed)).sum() / whole
+    if len(packed["aims"]):
+        answers = answers + args.aimed * F.cross_entropy(aimed[0], packed["aims"][:, 1], reduction="sum") / aims
+    if not awake or not len(slots):
         return answers, answers.item(), []
-    tokens = model.see(w, packed["stills"], packed["clips"]) if len(slots) else None
-    answers = answered(model.forward(w, packed, tokens), packed)
-    spied, right = model.spied(w, tokens, slots) if len(slots) else (0.0, [])
-    return answers + args.spied * spied, answers.item(), right
+    spied, right = model.spied(w, tokens, slots)
+    if len(packed["aims"]):
+        right.append((aimed[0].argmax(1) == packed["aims"][:, 1]).float().mean().item())
+    return answers + args.spied * len(slots) / pictures * spied, answers.item(), right
+
+
+def gradients(w, args, step, parts, pool):
+    """Gradients of a step, its loss, and how often the tower is right; parts are added in one order, so the sum is always the same."""
+    whole = sum(shares(packed).sum() for packed, _ in parts) if step >= args.first else 1
+    pictures = sum(len(slots) for _, slots in parts)
+    aims = sum(len(packed["aims"]) for packed, _ in parts) if step >= args.first else 0
+
+    def one(found):
+        total, answers, right = loss_of(w, args, step, found, whole, pictures, aims)
+        return torch.autograd.grad(total, list(w.values()), allow_unused=True), answers if step >= args.first else total.item(), right
+
+    done = list(pool.map(one, parts))
+    grads = {}
+    for name, *own in zip(w, *(g for g, _, _ in done)):
+        own = [g for g in own if g is not None]
+        grads[name] = sum(own[1:], own[0]) if own else None
+    return grads, sum(loss for _, loss, _ in done), [right for _, _, right in done if right]
 
 
 def pace(args, step):
@@ -187,10 +215,10 @@ def train(args, vocabulary):
     opt = Optimizer(w)
     saved = torch.load(last, map_location=device) if last.exists() else {}
     if saved:
-        w, opt.state, opt.step = saved["weights"], saved["state"], saved["step"]
+        w, opt.state, opt.step = w | saved["weights"], opt.state | saved["state"], saved["step"]
     # the running average of the weights is what is measured and exported: it is quieter than the last step
-    average = {k: v.clone() for k, v in saved.get("average", w).items()}
-    exam = examination(encode, device, args.n)
+    average = {k: v.clone() for k, v in (w | saved.get("average", {})).items()}
+    exam, pool = examination(encode, device, args.n), ThreadPoolExecutor(PARTS)
     losses, rights, began, drawing, since, kept = [], [], time.time(), 0.0, opt.step, {}
 
     def save():
@@ -212,16 +240,15 @@ def train(args, vocabulary):
         lr = args.lr * pace(args, step)
         # gradients pass straight through the rounding: those at the rounded weights are used for the exact ones
         near = model.rounded(w, kept)
-        total, answers, right = loss_of(near, args, step, found)
-        grads = torch.autograd.grad(total, list(near.values()), allow_unused=True)
-        opt.update(w, dict(zip(near, grads)), lr)
+        grads, loss, right = gradients(near, args, step, found, pool)
+        opt.update(w, grads, lr)
         for k, v in average.items():
             v.lerp_(w[k], args.average)
-        losses.append(answers if step >= args.first else total.item())
-        rights += [right] if right else []
+        losses.append(loss)
+        rights += right
         if opt.step % args.round == 0:
             spent, steps = time.time() - began, opt.step - since
-            seen = " ".join(f"{sum(column) / len(column):.3f}" for column in zip(*rights))
+            seen = " ".join(f"{sum(column) / len(column):.3f}" for column in zip_longest(*rights, fillvalue=0))
             print(f"step {opt.step} loss {sum(losses) / len(losses):.4f} lr {lr:.2g} places {seen} {spent / steps:.2f} s/step drawing {drawing / spent:.0%}", flush=True)
             losses, rights = [], []
         if opt.step % args.keep == 0 or opt.step >= args.steps:
@@ -316,9 +343,11 @@ if __name__ == "__main__":
     p.add_argument("--cool", type=int, default=200, help="the learning rate falls over this many last of those")
     p.add_argument("--wake", type=int, default=0, help="up to this step the tower then stays as it is, which is cheaper")
     p.add_argument("--alone", type=int, default=400, help="so many steps after those without clips")
+    p.add_argument("--late", type=int, default=3300, help="from this step on pictures are asked about more by the names of things")
     p.add_argument("--pictures", type=int, default=48, help="pictures of a step of the tower alone")
     p.add_argument("--clips", type=float, default=0.3, help="share of dialogs about a clip")
     p.add_argument("--spied", type=float, default=0.3, help="weight of the tower's own loss beside that of the answers")
+    p.add_argument("--aimed", type=float, default=0.3, help="weight of knowing a thing's place where its name ends")
     p.add_argument("--lr", type=float, default=3e-3)
     p.add_argument("--average", type=float, default=0.02, help="share of the newest weights in the running average")
     p.add_argument("--tokens", type=int, default=1500, help="tokens in the first step with answers, about; each later one has one more")

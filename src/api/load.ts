@@ -12,7 +12,7 @@ import type { AdapterInfo, Glm, LoadOptions, Progress } from './types.ts'
 /**
  * Loads a model into a worker of its own.
  *
- * `model` is an id of the catalog (`'pocket'` is embedded), `owner/name` on the hub with `@revision` and `/file.gguf` where wanted, the address of
+ * `model` is an id of the catalog (`'pocket'` and `'pocket-v'` are embedded), `owner/name` on the hub with `@revision` and `/file.gguf` where wanted, the address of
  * a .gguf file or of a folder as Hugging Face lays it out, or Files, a Blob or a handle. Throws `GlmError`; after a failure the page can load again.
  */
 export async function loadGlm(model: string | LocalModel, options: LoadOptions = {}): Promise<Glm> {

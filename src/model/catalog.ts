@@ -30,13 +30,25 @@ export const catalog: readonly CatalogEntry[] = [
   {
     id: 'pocket',
     title: 'Pocket',
-    bytes: 3779638,
+    bytes: 4149183,
     context: 1024,
     family: 'glm',
     licence: 'Apache-2.0',
     about: 'The embedded model: a toy of about two million parameters that answers within seconds and needs no download.',
-    revision: 'b55cc3b2cc8a',
+    revision: '71472a4788b3',
     ...text,
+  },
+  {
+    ...text,
+    id: 'pocket-v',
+    title: 'Pocket V',
+    bytes: 4659221,
+    context: 1024,
+    family: 'glm46v',
+    licence: 'Apache-2.0',
+    about: 'Embedded too: a toy that sees shapes, colours and digits in pictures, and when they come and go in clips.',
+    revision: '6e2abba00939',
+    sees: true,
   },
   // The repository's file page; bytes from a public script that checks them after its download.
   {

@@ -10,6 +10,7 @@ import {
   gpuInfo,
   loadGlm,
   type Progress,
+  type Tool,
 } from 'glm-webgpu'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 
@@ -151,14 +152,14 @@ describe('a model from a server', () => {
 describe('the oracle, through the worker', () => {
   // The real class answered these in f32 (models/pocket/evaluate.py); f32 here must say the same.
   it("f32 gives the real class's answers", async () => {
-    const heldOut: { skill: string; messages: ChatMessage[]; answer: string; correct: boolean }[] = await (
+    const heldOut: { skill: string; messages: ChatMessage[]; tools?: Tool[]; answer: string; correct: boolean }[] = await (
       await fetch(`${pocket}heldout.json`)
     ).json()
     const right = heldOut.filter(({ correct }) => correct)
     const some = right.filter(({ skill }, index) => right.findIndex((other) => other.skill === skill) === index)
-    const glm = await loadGlm(pocket, { weights: 'f32', cache: 'none', context: 512 })
-    for (const { messages, answer } of some) {
-      const { choices } = await glm.chat.completions.create({ messages, temperature: 0, max_tokens: 96 })
+    const glm = await loadGlm(pocket, { weights: 'f32', cache: 'none', context: 1024 })
+    for (const { messages, tools, answer } of some) {
+      const { choices } = await glm.chat.completions.create({ messages, tools, temperature: 0, max_tokens: 128 })
       expect(choices[0].message.content?.trim()).toBe(answer.trim())
       expect(choices[0].finish_reason).toBe('stop')
     }

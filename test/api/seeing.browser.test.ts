@@ -1,5 +1,5 @@
 // Pictures and videos in the public API, in real Chromium: the built package, its worker and the bundles that it fetches for a model that sees.
-import { type ChatChunk, type ChatCompletion, type ContentPart, type Glm, loadGlm, openMedia, Timeline } from 'glm-webgpu'
+import { type ChatChunk, type ChatCompletion, type ContentPart, type Glm, loadGlm, openMedia, planModel, Timeline } from 'glm-webgpu'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 
 const fixtures = `${inject('server')}fixtures/vision/`
@@ -124,4 +124,33 @@ it('a model that sees nothing refuses pictures in a sentence', async () => {
     message: expect.stringContaining('sees no pictures'),
   })
   await glm.close()
+})
+
+describe('the embedded model that sees', () => {
+  it('loads by its name, as it comes and in other formats, and says what it was shown', async () => {
+    const image = new OffscreenCanvas(112, 112)
+    const context = image.getContext('2d')!
+    context.fillStyle = 'white'
+    context.fillRect(0, 0, 112, 112)
+    context.fillStyle = 'red'
+    context.fillRect(40, 40, 30, 30)
+    const content: ContentPart[] = [
+      { type: 'image', image },
+      { type: 'text', text: 'What is there?' },
+    ]
+    for (const options of [{}, { weights: 'q8', visionWeights: 'f16', kv: 'f32' }] as const) {
+      const glm = await loadGlm('pocket-v', options)
+      expect(glm.model).toMatchObject({ id: 'pocket-v', family: 'glm46v', sees: { picture: true, video: true, profile: 'glm-4.6v' } })
+      const { seen, usage } = await glm.chat.completions.create({ messages: [{ role: 'user', content }], max_tokens: 4 })
+      expect(seen).toEqual([{ type: 'picture', width: 112, height: 112, tokens: 16, cached: false }])
+      expect(usage.prompt_tokens_details).toMatchObject({ image_tokens: 16 })
+      await glm.close()
+    }
+  })
+
+  it('is planned with its tower', async () => {
+    const { gpu, fits, verdict } = await planModel('pocket-v')
+    expect(fits, verdict).toBe(true)
+    expect(gpu.seeing).toBeGreaterThan(2 ** 27)
+  })
 })

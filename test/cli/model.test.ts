@@ -96,7 +96,7 @@ test('an address: of a folder, of a GGUF, of one with a signature', async () => 
 })
 
 test.each([
-  ['nowhere', /^"nowhere" is not a folder here; give .* or pocket, glm-edge-1\.5b-chat/],
+  ['nowhere', /^"nowhere" is not a folder here; give .* or pocket, pocket-v, glm-edge-1\.5b-chat/],
   ['no/where', /^The hub has no no\/where; check the name\. "no\/where" is no folder here either\.$/],
   ['https://%', /is not a URL/],
 ])('%s', async (model, message) => {

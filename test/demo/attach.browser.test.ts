@@ -219,7 +219,7 @@ test.each(['Looking', 'Reading the prompt'])('stopped at "%s…", they are there
 
 test('an example brings what it is about: a clip with its times', async () => {
   part('clear').click()
-  loaded()
+  loaded(glm, 'Tiny', 'pocket-v')
   const clips = all('suggestion').filter((one) => one.querySelector('.clip'))
   expect(clips.length).toBeGreaterThan(1)
   clips[0]!.click()

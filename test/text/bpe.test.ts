@@ -70,14 +70,14 @@ describe('against the library', () => {
       'merges as strings',
       { ...fixture, model: { ...fixture.model, merges: fixture.model.merges.map((pair: string[]) => pair.join(' ')) } },
     ],
-    ['ignore_merges', { ...pocket, model: { ...pocket.model, ignore_merges: true } }],
+    ['ignore_merges', { ...fixture, model: { ...fixture.model, ignore_merges: true } }],
     ['cl100k', { ...fixture, pre_tokenizer: sequence(split(cl100k)) }],
-    ['three splits', { ...pocket, pre_tokenizer: sequence(split(String.raw`\p{N}{1,3}`), split('[一-龥぀-ゟ゠-ヿ]+'), split(deepseek)) }],
-    ['a removed string', { ...pocket, pre_tokenizer: sequence(split(' ', { behavior: 'Removed' })) }],
-    ['a string', { ...pocket, pre_tokenizer: sequence({ ...split(''), pattern: { String: '你好' } }) }],
-    ['invert', { ...pocket, pre_tokenizer: sequence(split(cl100k, { behavior: 'Removed', invert: true })) }],
-    ['a prefixed space', { ...pocket, pre_tokenizer: { ...byteLevel, add_prefix_space: true } }],
-    ['no cuts, NFC', { ...pocket, pre_tokenizer: byteLevel, normalizer: { type: 'NFC' } }],
+    ['three splits', { ...fixture, pre_tokenizer: sequence(split(String.raw`\p{N}{1,3}`), split('[一-龥぀-ゟ゠-ヿ]+'), split(deepseek)) }],
+    ['a removed string', { ...fixture, pre_tokenizer: sequence(split(' ', { behavior: 'Removed' })) }],
+    ['a string', { ...fixture, pre_tokenizer: sequence({ ...split(''), pattern: { String: '你好' } }) }],
+    ['invert', { ...fixture, pre_tokenizer: sequence(split(cl100k, { behavior: 'Removed', invert: true })) }],
+    ['a prefixed space', { ...fixture, pre_tokenizer: { ...byteLevel, add_prefix_space: true } }],
+    ['no cuts, NFC', { ...fixture, pre_tokenizer: byteLevel, normalizer: { type: 'NFC' } }],
     ['two normalizers', { ...fixture, normalizer: { type: 'Sequence', normalizers: [{ type: 'NFD' }, { type: 'NFKC' }] } }],
   ])('%s gives the same ids', (_, json) => {
     const theirs = libraryOf(json)
@@ -116,8 +116,8 @@ describe('as Onigmo', () => {
   })
 
   it('Digits are of every script', () => {
-    const digits = (individual_digits: boolean) => createBpe({ ...pocket, pre_tokenizer: sequence({ type: 'Digits', individual_digits }) })
-    const split_ = (pattern: string) => createBpe({ ...pocket, pre_tokenizer: sequence(split(pattern)) })
+    const digits = (individual_digits: boolean) => createBpe({ ...fixture, pre_tokenizer: sequence({ type: 'Digits', individual_digits }) })
+    const split_ = (pattern: string) => createBpe({ ...fixture, pre_tokenizer: sequence(split(pattern)) })
     for (const text of ['a1²٣Ⅷb12', '2024年']) {
       expect(digits(true).encode(text)).toEqual(split_('\\p{N}').encode(text))
       expect(digits(false).encode(text)).toEqual(split_('\\p{N}+').encode(text))
@@ -150,7 +150,7 @@ describe('as Onigmo', () => {
 })
 
 describe('work', () => {
-  const bpe = createBpe({ ...pocket, pre_tokenizer: byteLevel })
+  const bpe = createBpe({ ...fixture, pre_tokenizer: byteLevel })
   it.each(['a', 'ab', 'the', ' ', '你', 'skills of the '])('is linear but for a logarithm on a long run of %j', (unit) => {
     const stepsFor = (length: number) => {
       const before = bpe.steps
@@ -182,7 +182,7 @@ describe('work', () => {
       tokens.push(token)
       merges.push(pair)
     }
-    const json = JSON.parse(JSON.stringify({ ...pocket, model: { ...pocket.model, vocab, merges } }))
+    const json = JSON.parse(JSON.stringify({ ...fixture, model: { ...fixture.model, vocab, merges } }))
     const start = performance.now()
     createBpe(json)
     const took = performance.now() - start
