@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
-import { type Adapter, adapters, chromiumFlags, compilingFast, dawnEnvironment, machine } from './test/adapters.ts'
+import { type Adapter, adapters, chromiumFlags, dawnEnvironment, machine } from './test/adapters.ts'
 
 const found = await machine()
 const chromium = { swiftshader: found.chrome, lavapipe: found.chromeLavapipe }
@@ -73,13 +73,7 @@ const browser = (adapter: Adapter, order: number): TestProjectInlineConfiguratio
       enabled: true,
       headless: true,
       screenshotFailures: false,
-      provider: playwright({
-        launchOptions: {
-          executablePath: chromium[adapter],
-          args: chromiumFlags[adapter],
-          env: { ...(process.env as Record<string, string>), ...compilingFast },
-        },
-      }),
+      provider: playwright({ launchOptions: { executablePath: chromium[adapter], args: chromiumFlags[adapter] } }),
       instances: [{ browser: 'chromium', name: `chromium-${adapter}` }],
     },
   },

@@ -47,22 +47,30 @@ const corners: Record<'square' | 'triangle' | 'star' | 'cross', [number, number]
   ],
 }
 
-/** Bars of a display in a box of 1 x 1.6, y down, and which of them a digit has. */
-const bars: Record<string, [number, number, number, number]> = {
-  a: [0, 0, 1, 0],
-  b: [1, 0, 1, 0.8],
-  c: [1, 0.8, 1, 1.6],
-  d: [0, 1.6, 1, 1.6],
-  e: [0, 0.8, 0, 1.6],
-  f: [0, 0, 0, 0.8],
-  g: [0, 0.8, 1, 0.8],
+/** Strokes in a box of 1 x 1.6, y down: digits of straight lines, as Pocket V knows them. */
+const strokes: Record<1 | 4 | 7, [number, number][]> = {
+  1: [
+    [0.2, 0.35],
+    [0.58, 0],
+    [0.58, 1.6],
+  ],
+  4: [
+    [0.72, 1.6],
+    [0.72, 0],
+    [0, 1.1],
+    [1, 1.1],
+  ],
+  7: [
+    [0, 0],
+    [1, 0],
+    [0.38, 1.6],
+  ],
 }
-const digits = ['abcdef', 'bc', 'abdeg', 'abcdg', 'bcfg', 'acdfg', 'acdefg', 'abc', 'abcdefg', 'abcdfg']
-const weight = 0.28
+const weight = 0.34
 
 export interface Thing {
   /** A shape, or a digit. */
-  kind: 'circle' | keyof typeof corners | number
+  kind: 'circle' | keyof typeof corners | keyof typeof strokes
   colour: keyof typeof colours
   /** 0 to 8, row by row. */
   place: number
@@ -132,14 +140,10 @@ function shape(context: CanvasRenderingContext2D, kind: 'circle' | keyof typeof 
   context.fill()
 }
 
-function digit(context: CanvasRenderingContext2D, value: number, height: number): void {
+function digit(context: CanvasRenderingContext2D, value: keyof typeof strokes, height: number): void {
   const scale = height / (1.6 + weight)
   context.lineWidth = weight * scale
-  context.lineCap = 'round'
-  for (const bar of digits[value]!) {
-    const [fromX, fromY, toX, toY] = bars[bar]!
-    context.moveTo((fromX - 0.5) * scale, (fromY - 0.8) * scale)
-    context.lineTo((toX - 0.5) * scale, (toY - 0.8) * scale)
-  }
+  context.lineCap = context.lineJoin = 'round'
+  for (const [x, y] of strokes[value]) context.lineTo((x - 0.5) * scale, (y - 0.8) * scale)
   context.stroke()
 }

@@ -16,10 +16,7 @@ export async function machine(): Promise<Setup> {
   return given ? (JSON.parse(given) as Setup) : setup({ install: false, log: () => {} })
 }
 
-/** Mesa's switch against LLVM's passes: compiling, which is most of what tests on lavapipe wait for, takes little more than half as long. */
-export const compilingFast = { GALLIVM_PERF: 'nopt' }
-
 /** Environment of a Node process whose Dawn is to run on this adapter. */
 export function dawnEnvironment(adapter: Adapter, icd: string | undefined): Record<string, string> {
-  return { GLM_ADAPTER: adapter, VK_ICD_FILENAMES: icd ?? '/nothing/found', XDG_RUNTIME_DIR: runtimeFolder(), ...compilingFast }
+  return { GLM_ADAPTER: adapter, VK_ICD_FILENAMES: icd ?? '/nothing/found', XDG_RUNTIME_DIR: runtimeFolder() }
 }
