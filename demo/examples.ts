@@ -64,7 +64,7 @@ const seeing: Example[] = [
 /** Where a model sees only pictures, or nothing, it is not asked about more. */
 export function examplesFor(model: string, sees: ModelInfo['sees']): Example[] {
   const listed = model === 'pocket' ? pocket : model === 'pocket-v' ? seeing : sees ? [...seeing.slice(0, 4), ...general] : general
-  // Pocket V answers about half of what changes in a clip: too little to be suggested (models/pocket-v/README.md).
+  // Of the clips that this page draws Pocket V said that nothing in them changes: they are no suggestions for it yet.
   const clips = sees?.video && model !== 'pocket-v'
   return listed.filter(({ scene }) => !scene || (scene.times ? clips : sees?.picture))
 }
