@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
-import { type Adapter, adapters, chromiumFlags, dawnEnvironment, machine } from './test/adapters.ts'
+import { type Adapter, adapters, chromiumFlags, dawnEnvironment, machine, narrow } from './test/adapters.ts'
 
 const found = await machine()
 const chromium = { swiftshader: found.chrome, lavapipe: found.chromeLavapipe }
@@ -49,6 +49,7 @@ const dawn = (adapter: Adapter, order: number): TestProjectInlineConfiguration =
   test: {
     ...everywhere,
     ...oneProcessPerFile,
+    setupFiles: ['./test/fetched.ts', './test/patient.ts'],
     name: `dawn-${adapter}`,
     include: ['test/**/*.gpu.test.ts'],
     exclude: elsewhere[adapter],
@@ -73,7 +74,13 @@ const browser = (adapter: Adapter, order: number): TestProjectInlineConfiguratio
       enabled: true,
       headless: true,
       screenshotFailures: false,
-      provider: playwright({ launchOptions: { executablePath: chromium[adapter], args: chromiumFlags[adapter] } }),
+      provider: playwright({
+        launchOptions: {
+          executablePath: chromium[adapter],
+          args: chromiumFlags[adapter],
+          env: { ...(process.env as Record<string, string>), ...narrow },
+        },
+      }),
       instances: [{ browser: 'chromium', name: `chromium-${adapter}` }],
     },
   },

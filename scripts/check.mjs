@@ -8,6 +8,6 @@ const failed = []
 if (!lint()) failed.push('lint')
 if (!types()) failed.push('types')
 const tests = await project('node')
-if (tests.failed > 0) failed.push(`${tests.failed} tests`)
+failed.push(...tests.names)
 console.log(failed.length > 0 ? `failed: ${failed.join(', ')}` : `all well: lint, types, ${tests.passed} tests`)
 process.exitCode = failed.length > 0 ? 1 : 0

@@ -1,7 +1,7 @@
 // The single steps of `npm test` and `npm run check`. Each runs as a child; counts come back from vitest's JSON report.
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -33,7 +33,7 @@ function commandBeside(file, args, { env = {}, timeout }) {
   })
 }
 
-/** Runs one vitest project and returns `{ passed, failed, skipped }`. A crash, or a run that found nothing, is a failure. */
+/** Runs one vitest project and returns `{ passed, failed, skipped, names }`, `names` of what failed. A crash, or a run that found nothing, is a failure. */
 export async function project(name, { env, timeout = 3_600_000 } = {}) {
   const report = join(root, `.cache/test/${name}.json`)
   mkdirSync(dirname(report), { recursive: true })
@@ -42,7 +42,7 @@ export async function project(name, { env, timeout = 3_600_000 } = {}) {
   const well = await commandBeside('vitest/vitest.mjs', ['run', '--project', name, ...reporters], { env, timeout })
   const counts = read(report)
   const broken = !well && counts.failed === 0
-  return broken ? { ...counts, failed: 1 } : counts
+  return broken ? { ...counts, failed: 1, names: ['vitest itself: see what it printed'] } : counts
 }
 
 /** Whether each kernel variant passed in a project: tests named `variant …` say so (test/engine/variants.ts). */
@@ -61,9 +61,13 @@ export function variants(name) {
 function read(report) {
   try {
     const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(readFileSync(report, 'utf8'))
-    const unread = testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length // files that did not even load
-    return { passed: numPassedTests, failed: numFailedTests + unread, skipped: numPendingTests + numTodoTests }
+    const unread = testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0) // files that did not even load
+    const failed = testResults.flatMap((file) =>
+      file.assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => `${relative(root, file.name)} ${fullName}`),
+    )
+    const names = [...unread.map(({ name }) => relative(root, name)), ...failed]
+    return { passed: numPassedTests, failed: numFailedTests + unread.length, skipped: numPendingTests + numTodoTests, names }
   } catch {
-    return { passed: 0, failed: 1, skipped: 0 } // no report: vitest did not get to its end
+    return { passed: 0, failed: 1, skipped: 0, names: ['vitest did not get to its end'] }
   }
 }

@@ -111,7 +111,7 @@ async function runProject({ name, needs, built: needsBuild }, found, built) {
   console.log(`${name} has begun`)
   const counts = await project(name, { env: { GLM_SETUP: JSON.stringify(found) } })
   for (const key of Object.keys(total)) total[key] += counts[key]
-  if (counts.failed > 0) notes.push(`${name}: ${counts.failed}`)
+  notes.push(...counts.names.map((one) => `${name}: ${one}`))
   console.log(
     `${name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${Math.round((Date.now() - started) / 1000)} s`,
   )

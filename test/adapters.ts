@@ -16,7 +16,10 @@ export async function machine(): Promise<Setup> {
   return given ? (JSON.parse(given) as Setup) : setup({ install: false, log: () => {} })
 }
 
+/** Lavapipe with vectors of four: a shader's machine code, and the time to compile it, which is most of what tests on it wait for, is half as long as with eight. */
+export const narrow = { LP_NATIVE_VECTOR_WIDTH: '128' }
+
 /** Environment of a Node process whose Dawn is to run on this adapter. */
 export function dawnEnvironment(adapter: Adapter, icd: string | undefined): Record<string, string> {
-  return { GLM_ADAPTER: adapter, VK_ICD_FILENAMES: icd ?? '/nothing/found', XDG_RUNTIME_DIR: runtimeFolder() }
+  return { GLM_ADAPTER: adapter, VK_ICD_FILENAMES: icd ?? '/nothing/found', XDG_RUNTIME_DIR: runtimeFolder(), ...narrow }
 }
