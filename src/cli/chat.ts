@@ -16,7 +16,11 @@ export async function chat({ model, values }: Call<'chat'>, setting: Setting): P
   if (source.entry === undefined && !(await exists(source, 'tokenizer.json', setting.signal))) {
     throw new GlmError('template_invalid', 'This model has no tokenizer.json; add it to its folder.')
   }
-  const { engine, milliseconds } = await openEngine(source, { weights: values.weights, context: values.context }, setting)
+  const { engine, milliseconds } = await openEngine(
+    source,
+    { weights: values.weights, visionWeights: values['vision-weights'], context: values.context },
+    setting,
+  )
   let end: Extract<Part, { type: 'finish' }> | undefined
   let shown = false
   const onPart = (part: Part) => {

@@ -43,6 +43,12 @@ const weights = {
   value: 'FORMAT',
   about: `weights on the GPU: ${formats.join(', ')} (default file: as stored, q4 where not quantised; auto: the best that fits)`,
 } as const
+const visionWeights = {
+  kind: 'choice',
+  value: 'FORMAT',
+  choices: ['f32', 'f16', 'q8', 'q4'],
+  about: 'weights of the vision tower: f32, f16, q8 or q4 (default q8, or as --weights where that says f32 or f16)',
+} as const
 const hub = {
   kind: 'text',
   value: 'ADDRESS',
@@ -66,6 +72,7 @@ export const commands = {
       text: { kind: 'text', value: 'TEXT', about: 'text to tokenize instead; special tokens in it are plain text' },
       messages,
       weights,
+      'vision-weights': visionWeights,
       hub,
       logits: { kind: 'text', value: 'FILE', about: 'also writes all logits, little-endian float32 [tokens, vocabulary]' },
       ids: { kind: 'switch', about: 'also prints the token ids, those of pictures included' },
@@ -93,6 +100,7 @@ export const commands = {
       seed: { kind: 'whole', value: 'S', low: -most, high: most, about: 'the same seed gives the same answer' },
       context: { kind: 'whole', value: 'N', low: 2, high: most, about: 'positions of prompt and answer together (default 4096)' },
       weights,
+      'vision-weights': visionWeights,
       hub,
       raw: { kind: 'switch', about: 'gives the prompt without a chat template; special tokens in it count' },
       json: { kind: 'switch', about: 'prints tokens, usage and timings as a last line of JSON' },
@@ -135,6 +143,7 @@ export const commands = {
     model: 'optional',
     flags: {
       weights,
+      'vision-weights': visionWeights,
       context: { kind: 'whole', value: 'N', low: 2, high: most, about: 'positions of prompt and answer together (default 4096)' },
       memory: {
         kind: 'number',
@@ -167,9 +176,14 @@ export type CommandName = keyof typeof commands
 
 /** The parsed flags of a command, by name. */
 export type Values<Name extends CommandName> = {
-  [Key in keyof (typeof commands)[Name]['flags']]?: (typeof commands)[Name]['flags'][Key] extends { kind: infer Kind extends keyof Kinds }
+  [Key in keyof (typeof commands)[Name]['flags']]?: Value<(typeof commands)[Name]['flags'][Key]>
+}
+
+/** A choice is one of its own. */
+type Value<Of> = Of extends { choices: readonly (infer Choice)[] }
+  ? Choice
+  : Of extends { kind: infer Kind extends keyof Kinds }
     ? Kinds[Kind]
     : never
-}
 
 export const isCommand = (name: string | undefined): name is CommandName => name !== undefined && Object.hasOwn(commands, name)

@@ -55,13 +55,14 @@ export async function doctor({ model, values }: Call<'doctor'>, setting: Setting
 async function planOf(
   source: Source,
   machine: Machine,
-  values: { weights?: string; context?: number; memory?: number },
+  values: { weights?: string; 'vision-weights'?: PlanOptions['visionWeights']; context?: number; memory?: number },
   { signal }: Setting,
 ) {
-  const { weights, context, memory } = values
+  const { weights, 'vision-weights': visionWeights, context, memory } = values
   const options: PlanOptions = {
     // The plan refuses what is no format.
     ...(weights === undefined ? {} : { weights: weights as NonNullable<PlanOptions['weights']> }),
+    ...(visionWeights && { visionWeights }),
     ...(context === undefined ? {} : { context }),
     ...(memory === undefined ? {} : { memory }),
   }

@@ -23,7 +23,7 @@ function overview(): string {
 }
 
 function helpOf(name: CommandName, command: Command): string {
-  const flags = Object.entries(command.flags).map(([key, flag]) => `  ${spelled(key, flag).padEnd(20)}${flag.about}`)
+  const flags = Object.entries(command.flags).map(([key, flag]) => `  ${spelled(key, flag).padEnd(26)}${flag.about}`)
   return lines(usage(name, command), '', command.about, '', ...flags, '', models)
 }
 

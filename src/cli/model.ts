@@ -125,7 +125,7 @@ const vision = async () => seeing
 export async function openEngine(
   source: Source,
   options: Pick<EngineOptions, 'context' | 'kv' | 'exact' | 'without' | 'dot8' | 'serial' | 'chats' | 'choose'> &
-    Pick<FittingOptions, 'weights' | 'memory'>,
+    Pick<FittingOptions, 'weights' | 'visionWeights' | 'memory'>,
   setting: Setting,
 ) {
   const { terminal, signal } = setting

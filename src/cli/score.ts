@@ -18,7 +18,11 @@ export async function score({ model, values }: Call<'score'>, setting: Setting):
   let whole = false
   try {
     // One position more than the tokens for the next one, and one that the engine keeps for an answer.
-    const { engine } = await openEngine(source, { weights: values.weights, exact: true, chats: false, context: asked.room + 2 }, setting)
+    const { engine } = await openEngine(
+      source,
+      { weights: values.weights, visionWeights: values['vision-weights'], exact: true, chats: false, context: asked.room + 2 },
+      setting,
+    )
     const { ids, seen, release } = messages ? await engine.prompt(await shownOf(engine, messages, signal), signal) : given(asked.tokens)
     const sum = createSum(ids, asked.vocabulary)
     const onLogits = (logits: Float32Array, start: number) => {
