@@ -1,6 +1,8 @@
 // The GPU of a Node process, or a sentence that a person at a command line can use.
 import { GlmError } from '../errors.ts'
 import { dawn } from '../gpu/dawn.ts'
+import { isSoftware } from '../gpu/device.ts'
+import { waitPatiently } from './patient.ts'
 
 // Dawn crashes when an adapter is collected while its device lives: hold them for good.
 const held = globalThis as { glmAdapters?: GPUAdapter[] }
@@ -20,5 +22,6 @@ export async function findGpu(): Promise<GPU> {
       'No GPU was found: install its Vulkan driver (or Mesa, which also has one for the CPU), then try again.',
     )
   }
+  if (isSoftware(found[0])) waitPatiently()
   return { requestAdapter: async (options?: GPURequestAdapterOptions) => found.pop() ?? request(options) } as unknown as GPU
 }

@@ -81,15 +81,21 @@ export async function openGpu(gpu: GPU | undefined, options: GpuOptions = {}): P
   }
 }
 
+/** Whether it computes on the processor. */
+export function isSoftware({ info }: GPUAdapter): boolean {
+  const name = `${info.vendor} ${info.architecture} ${info.description}`.toLowerCase()
+  return (
+    (info as { isFallbackAdapter?: boolean }).isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|software|basic render/.test(name)
+  )
+}
+
 function describe(adapter: GPUAdapter, device: GPUDevice, limits: Gpu['limits']): AdapterInfo {
   const { vendor, architecture, description } = adapter.info
-  const name = `${vendor} ${architecture} ${description}`.toLowerCase()
-  const fallback = (adapter.info as { isFallbackAdapter?: boolean }).isFallbackAdapter === true
   return {
     vendor,
     architecture,
     description,
-    software: fallback || /swiftshader|llvmpipe|lavapipe|software|basic render/.test(name),
+    software: isSoftware(adapter),
     f16: device.features.has('shader-f16'),
     subgroups: device.features.has('subgroups'),
     maxBufferSize: limits.buffer,
