@@ -59,12 +59,11 @@ const seeing: Example[] = [
   { en: 'When does the red circle appear?', zh: '红色的圆形什么时候出现？', scene: comes },
   { en: 'When does the purple star vanish?', zh: '紫色的星形什么时候消失？', scene: moves },
   { en: 'Which way does the green triangle move?', zh: '绿色的三角形往哪边移动？', scene: moves },
+  { en: 'What happens?', zh: '发生了什么？', scene: moves },
 ]
 
 /** Where a model sees only pictures, or nothing, it is not asked about more. */
 export function examplesFor(model: string, sees: ModelInfo['sees']): Example[] {
   const listed = model === 'pocket' ? pocket : model === 'pocket-v' ? seeing : sees ? [...seeing.slice(0, 4), ...general] : general
-  // Of the clips that this page draws Pocket V said that nothing in them changes: they are no suggestions for it yet.
-  const clips = sees?.video && model !== 'pocket-v'
-  return listed.filter(({ scene }) => !scene || (scene.times ? clips : sees?.picture))
+  return listed.filter(({ scene }) => !scene || (scene.times ? sees?.video : sees?.picture))
 }

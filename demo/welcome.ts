@@ -1,4 +1,5 @@
 // What stands in an empty chat: a sentence, and questions that the model can answer, with what they are about.
+import { aboutOf } from './abouts.ts'
 import { type Example, examplesFor } from './examples.ts'
 import { gpuProblem, isLooking } from './gpu.ts'
 import { language, say } from './language.ts'
@@ -11,6 +12,7 @@ export function writeWelcome(loaded: Loaded | undefined, empty: boolean, ask: (q
   part('prompt').setAttribute('placeholder', say(loaded ? 'promptReady' : 'promptWaiting'))
   if (!empty) return
   const waiting = isLoading() || isLooking()
+  writeAbout(loaded)
   part('welcome-text').textContent = loaded ? ready(loaded) : waiting ? say('welcomeWaiting') : (gpuProblem() ?? say('welcomeNone'))
   const examples = loaded || waiting ? examplesFor(loaded?.choice.key ?? 'pocket', loaded?.glm.model.sees) : []
   const chips = examples.map((example) => {
@@ -22,6 +24,16 @@ export function writeWelcome(loaded: Loaded | undefined, empty: boolean, ask: (q
     return make('li', {}, button)
   })
   part('suggestions').replaceChildren(...chips)
+}
+
+/** What a model of the catalog is, in a sentence; one that came with the page leads to the larger ones. */
+function writeAbout(loaded: Loaded | undefined): void {
+  const entry = loaded?.choice.entry
+  part('about').hidden = !entry
+  if (!entry) return
+  const { text, lang } = aboutOf(entry)
+  const larger = entry.repository ? [] : [' ', make('a', { href: '#models', textContent: say('largerModels') })]
+  part('about').replaceChildren(make('span', { textContent: text, lang }), ...larger)
 }
 
 const ready = ({ glm }: Loaded): string => say(glm.model.sees ? 'welcomeSees' : 'welcomeReady')

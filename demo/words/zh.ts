@@ -28,6 +28,7 @@ export const zh: Record<Word, string> = {
   cancelled: '已停止加载，当前没有模型。',
   noModel: '当前没有加载模型。',
   chooseModel: '选择其他模型',
+  largerModels: '更大的模型，以及能否运行。',
   models: '模型',
   modelsHeading: '选择模型',
   modelsAbout: '在您按下“加载”之前不会下载模型，只读取用于判断能否放下的几千字节。',

@@ -3,7 +3,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from scenes import KINDS, NAMES, SLOTS
+from scenes import KINDS, NAMES, SLOTS, WAYS
 
 VOCAB, HIDDEN, LAYERS, HEADS, KV, INNER, CONTEXT = 896, 192, 4, 6, 2, 320, 1024
 SEEN, DEPTH, LOOKS, MERGED = 128, 4, 4, 256
@@ -13,8 +13,10 @@ EPS, THETA = 1e-5, 500.0
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 T, V = "model.language_model.", "model.visual."
 EMBED = T + "embed_tokens.weight"
-# what the trainer alone has: from a picture's tokens what stands in each of the nine places
-SPY = len(KINDS) + 1 + len(NAMES) + 9
+# what the trainer alone has: from a picture's tokens what stands in each of the nine places, and which way it moves
+GOES = 1 + len(WAYS)
+SPY = len(KINDS) + 1 + len(NAMES) + 9 + GOES
+THINGS = len(KINDS) * len(NAMES)
 
 
 def shapes():
@@ -35,7 +37,9 @@ def shapes():
     w |= {V + "post_conv_layernorm.weight": (SEEN,), V + "post_layernorm.weight": (SEEN,), V + "downsample.weight": (HIDDEN, 4 * SEEN), V + "downsample.bias": (HIDDEN,),
           m + "proj.weight": (HIDDEN, HIDDEN), m + "post_projection_norm.weight": (HIDDEN,), m + "post_projection_norm.bias": (HIDDEN,),
           m + "gate_proj.weight": (MERGED, HIDDEN), m + "up_proj.weight": (MERGED, HIDDEN), m + "down_proj.weight": (HIDDEN, MERGED)}
-    return w | {"spy.weight": (SPY, HIDDEN), "spy.bias": (SPY,), "spy.aim.weight": (9, HIDDEN)}
+    return w | {"spy.weight": (SPY, HIDDEN), "spy.bias": (SPY,), "spy.aim.weight": (9 + GOES, HIDDEN),
+                "spy.here.weight": (THINGS, HIDDEN), "spy.here.bias": (THINGS,), "spy.changed.weight": (2 * THINGS, HIDDEN), "spy.changed.bias": (2 * THINGS,),
+                "spy.then.weight": (THINGS, HIDDEN), "spy.then.bias": (THINGS,)}
 
 
 FLAT = {V + "patch_embed.proj.weight": (SEEN, 3, 2, PATCH, PATCH), V + "downsample.weight": (HIDDEN, SEEN, 2, 2)}
@@ -46,7 +50,8 @@ def init(seed):
     out = {}
     for name, shape in shapes().items():
         if name.endswith("bias"):
-            out[name] = torch.zeros(shape)
+            # of all things that there might be few are there
+            out[name] = torch.full(shape, -4.0 if name.startswith(("spy.here", "spy.changed", "spy.then")) else 0.0)
         elif len(shape) == 1:
             # what a layer adds begins small beside what it is added to
             out[name] = torch.full(shape, 0.1 if "post_self_attn" in name or "post_mlp" in name else 1.0)
@@ -64,6 +69,7 @@ def pack(rows, stills, clips, device, groups=4):
 
     Each row has `sights`: the numbers of its pictures, stills first and then steps of clips. `stills` are [n, 1, 112, 112, 3] bytes, `clips` [steps, 2, 112, 112, 3].
     `asked`: tokens whose successor is learnt; `targets`: those successors; `owner`: the number of their answer.
+    `labels`: the two tokens of each label of a step (12, .5), in the order of `clips`; `asks`: where a time was asked for, and its label's number in those.
     """
     rows = sorted(rows, key=lambda row: len(row[0].ids))
     sizes = torch.tensor([len(row.ids) for row, _ in rows])
@@ -87,10 +93,12 @@ def pack(rows, stills, clips, device, groups=4):
     places = [int(start) + at for (row, _), start in zip(rows, starts) for at in row.pictures]
     aims = [(int(start) + at, place) for (row, _), start in zip(rows, starts) for at, place in row.aims]
     order = [s for _, sights in rows for s in sights]
+    asks = [(int(start) + at, 2 * (sights[step] - len(stills))) for (row, sights), start in zip(rows, starts) for at, step in row.asks]
+    labels = sorted((sights[i], int(start) + at + part) for (row, sights), start in zip(rows, starts) for i, at in enumerate(row.labels) for part in (0, 1))
     return {"ids": ids.to(device), "positions": torch.tensor([[p for row, _ in rows for p in row.positions[axis]] for axis in range(3)]).to(device), "attention": attention,
             "asked": asked.to(device), "targets": ids[asked + 1].to(device), "owner": learn[asked].to(device), "answers": answers, "kinds": [k for row, _ in rows for k in row.kinds],
             "places": (torch.tensor(places, dtype=torch.long)[:, None] + torch.arange(TOKENS)).flatten().to(device), "order": torch.tensor(order, dtype=torch.long).to(device),
-            "aims": torch.tensor(aims, dtype=torch.long).view(-1, 2).to(device), "stills": torch.from_numpy(stills).to(device), "clips": torch.from_numpy(clips).to(device)}
+            "aims": torch.tensor(aims, dtype=torch.long).view(-1, 2).to(device), "labels": torch.tensor([at for _, at in labels], dtype=torch.long).to(device), "asks": torch.tensor(asks, dtype=torch.long).view(-1, 2).to(device), "stills": torch.from_numpy(stills).to(device), "clips": torch.from_numpy(clips).to(device)}
 
 
 # ---- the tower
@@ -150,9 +158,9 @@ def see(w, stills, clips):
 
 def spied(w, tokens, slots):
     """Loss of saying from nine of a picture's tokens what stands where, and nothing from the others, so that each thing is in one token and can be
-    counted; and how often kind and colour are right where something stands. slots: [pictures, 9, 2]."""
+    counted; and how often kind, colour and, of what moves, way are right where something stands. slots: [pictures, 9, 3]."""
     x = F.linear(tokens, w["spy.weight"], w["spy.bias"])
-    kind, colour, place = (part.flatten(0, 1) for part in x[:, SLOTS].split([len(KINDS) + 1, len(NAMES), 9], 2))
+    kind, colour, place, way = (part.flatten(0, 1) for part in x[:, SLOTS].split([len(KINDS) + 1, len(NAMES), 9, GOES], 2))
     besides = x[:, [t for t in range(TOKENS) if t not in SLOTS], :len(KINDS) + 1].flatten(0, 1)
     slots = slots.flatten(0, 1)
     there = slots[:, 1] >= 0
@@ -160,8 +168,26 @@ def spied(w, tokens, slots):
     loss = loss + 0.5 * F.cross_entropy(besides, torch.full((len(besides),), len(KINDS), device=x.device))
     if there.any():
         loss = loss + F.cross_entropy(kind[there], slots[there, 0]) + 0.5 * F.cross_entropy(colour[there], slots[there, 1])
-    right = [(kind[there].argmax(1) == slots[there, 0]).float().mean().item(), (colour[there].argmax(1) == slots[there, 1]).float().mean().item(), (kind[~there].argmax(1) == len(KINDS)).float().mean().item()]
-    return loss, right
+    moves = slots[:, 2] > 0
+    if moves.any():
+        loss = loss + 0.5 * F.cross_entropy(way[there], slots[there, 2]) + F.cross_entropy(way[moves], slots[moves, 2])
+    right = lambda part, of, wanted: (part[of].argmax(1) == wanted).float().mean().item()
+    share = {"kind": right(kind, there, slots[there, 0]), "colour": right(colour, there, slots[there, 1]), "empty": right(kind, ~there, len(KINDS))}
+    return loss, share | ({"way": right(way, moves, slots[moves, 2])} if moves.any() else {})
+
+
+def told(seen, changes, asks):
+    """Loss of saying at each label of a clip's steps which things are there, and which are new or gone since the step before; and how often that is right.
+
+    `seen`: logits of the first after two layers, of the others after three, and of what is there at the times that are asked for, after three;
+    `changes`: [labels, 3, THINGS] of 0 and 1; `asks`: the labels of those times.
+    """
+    logits = torch.cat([part.view(len(part), -1, THINGS) for part in seen[:2]], 1)
+    wanted = changes[asks, 0]
+    loss = F.binary_cross_entropy_with_logits(logits, changes, reduction="sum") + F.binary_cross_entropy_with_logits(seen[2], wanted, reduction="sum") * 4
+    right = ((logits > 0) == (changes > 0)).all(2).float().mean(0).tolist()
+    share = dict(zip(("here", "new", "gone"), right))
+    return loss / max(1, len(logits)), share | ({"then": ((seen[2] > 0) == (wanted > 0)).all(1).float().mean().item()} if len(asks) else {})
 
 
 # ---- the text model
@@ -181,10 +207,11 @@ def attend(q, k, v, attention):
     return torch.cat(out)
 
 
-def forward(w, packed, tokens=None, aimed=None):
+def forward(w, packed, tokens=None, spies=None):
     """Logits of the tokens that are asked for: [asked, VOCAB]. `tokens`: of all pictures, if they were seen before.
 
-    `aimed`: a list that gets how much a name, where it ends before the last layer, says of its thing's nine places (only a trainer has that): [aims, 9].
+    `spies`: a dictionary that gets what only a trainer asks for. "aimed": how much a name, where it ends before the last layer, says of its thing's nine
+    places and its way, [aims, 9 + GOES]; "told": what labels say of the things of their steps.
     """
     device = packed["ids"].device
     frequency = THETA ** (-torch.arange(0, ROTARY, 2, device=device).float() / ROTARY)
@@ -197,14 +224,18 @@ def forward(w, packed, tokens=None, aimed=None):
         h = h.index_copy(0, packed["places"], tokens[packed["order"]].flatten(0, 1))
     for n in range(LAYERS):
         p = f"{T}layers.{n}."
+        if spies is not None and n == 2:
+            spies["told"] = [F.linear(norm(h[packed["labels"]], None), w["spy.here.weight"], w["spy.here.bias"])]
         x = norm(h, w[p + "input_layernorm.weight"])
         q, k, v = (F.linear(x, w[p + f"self_attn.{c}_proj.weight"], w[p + f"self_attn.{c}_proj.bias"]).view(len(x), -1, HEAD) for c in "qkv")
         q, k = turned(q, cos, sin), turned(k, cos, sin)
         k, v = (y.repeat_interleave(HEADS // KV, 1) for y in (k, v))
         a = attend(q, k, v, packed["attention"]).flatten(1)
         if n == LAYERS - 1:
-            if aimed is not None:
-                aimed.append(F.linear(norm(h[packed["aims"][:, 0]], None), w["spy.aim.weight"]))
+            if spies is not None:
+                spies["aimed"] = F.linear(norm(h[packed["aims"][:, 0]], None), w["spy.aim.weight"])
+                spies["told"].append(F.linear(norm(h[packed["labels"]], None), w["spy.changed.weight"], w["spy.changed.bias"]))
+                spies["told"].append(F.linear(norm(h[packed["asks"][:, 0]], None), w["spy.then.weight"], w["spy.then.bias"]))
             # behind the last attention only the tokens that are asked for matter
             h, a = h[packed["asked"]], a[packed["asked"]]
         h = h + norm(F.linear(a, w[p + "self_attn.o_proj.weight"]), w[p + "post_self_attn_layernorm.weight"])

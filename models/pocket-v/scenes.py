@@ -244,6 +244,11 @@ def way_of(thing):
     return None if x == y == 0 else ("right" if x > 0 else "left") if x else "down" if y > 0 else "up"
 
 
+def way_number(thing):
+    way = way_of(thing)
+    return 0 if way is None else 1 + list(WAYS).index(way)
+
+
 # ---- drawing
 
 def paint(picture, mask, colour, x, y):
@@ -316,9 +321,9 @@ SLOTS = [4 * row + column for row in (0, 1, 3) for column in (0, 1, 3)]
 
 
 def slots(things, step=0):
-    """(kind, colour) for each of nine places; no kind is len(KINDS), no colour -1."""
-    out = [(len(KINDS), -1)] * 9
+    """(kind, colour, way) for each of nine places; no kind is len(KINDS), no colour and no way -1, no movement 0."""
+    out = [(len(KINDS), -1, -1)] * 9
     for thing in things:
         if thing.first <= step < thing.last:
-            out[thing.place(step)] = (thing.kind, thing.colour)
+            out[thing.place(step)] = (thing.kind, thing.colour, way_number(thing))
     return out

@@ -70,6 +70,8 @@ STILL_WEIGHTS = [1.2, 2.2, 0.7, 0.5, 1.5, 1.5, 1.0, 1.0, 1.2, 0.7, 0.6], [1.8, 1
 # a drill in finding things by their names
 DRILL = [0.3, 0.3, 0.2, 0, 0, 4, 2, 0.5, 1, 2, 0.3]
 CLIP = ["appear", "vanish", "move", "then", "count_then", "story", "missing_clip"]
+# what appear, vanish and move are called where it doesn't happen: the thing is there from the start, stays, or stands
+STATIC = ["start", "stay", "stand"]
 
 
 # ---- wordings
@@ -264,6 +266,7 @@ def about_picture(r, kind, things, lang, held, target=None):
 def about_clip(r, kind, things, times, lang, held, target=None, it=None):
     """(question, answer, the thing that it was about). `it` is the thing of the question before, which may be asked for as it."""
     steps = len(times)
+    thing = target or chosen(r, kind, things, steps)
     if kind == "missing_clip":
         away = absent(r, things)
         name = called(*away, lang)
@@ -280,7 +283,6 @@ def about_clip(r, kind, things, times, lang, held, target=None, it=None):
         return ask(r, kind, lang, held, t=label(times[step])), said, None
     if kind == "story":
         return ask(r, "story", lang, held), " ".join(story(t, times, lang) for t in things) if lang == "en" else "".join(story(t, times, lang) for t in things), None
-    thing = target or r.choice(things)
     same = [t for t in things if t.kind == thing.kind]
     if it is not None and r.random() < 0.5:
         thing, name = it, "它" if lang == "zh" else "it"
@@ -288,6 +290,16 @@ def about_clip(r, kind, things, times, lang, held, target=None, it=None):
         name = asked(r, called(None if len(same) == 1 and r.random() < 0.35 else thing.colour, thing.kind, lang), lang)
     who = called(thing.colour, thing.kind, lang) if lang == "zh" else "The " + called(thing.colour, thing.kind, lang)
     return ask(r, kind, lang, held, x=name), who + did(kind, thing, times, lang), thing
+
+
+def chosen(r, kind, things, steps):
+    """The thing to ask about: mostly one to which it happens."""
+    some = [t for t in things if happens(kind, t, steps)]
+    return r.choice(some if some and r.random() < 0.6 else things)
+
+
+def happens(kind, thing, steps):
+    return thing.first > 0 if kind == "appear" else thing.last < steps if kind == "vanish" else kind == "move" and way_of(thing) is not None
 
 
 def did(kind, thing, times, lang):
@@ -320,12 +332,15 @@ def story(thing, times, lang):
 
 
 NAMED = {"where": (r"The .+? (?=is ([ai][tn] the [a-z ]+)\.$)", r".+(?=在([^在和、]+)。$)"), "is": (r"Yes, an? .+? (?=([ai][tn] the [a-z ]+)\.$)", r"有，.+(?=在([^在和、]+)。$)"),
-         "list": (r"[Aa]n? [^,]+? (?=([ai][tn] the [a-z ]+?)(?:,| and an? |\.$))", None)}
+         "list": (r"[Aa]n? [^,]+? (?=([ai][tn] the [a-z ]+?)(?:,| and an? |\.$))", None),
+         "move": (r"The .+? (?=(moves [a-z ]+|does not move)\.$)", r".+?(?=(向.移动|没有移动)。$)")}
+NAMED["stand"] = NAMED["move"]
+GOES = [["does not move"] + [way for way, _ in WAYS.values()], ["没有移动"] + [way + "移动" for _, way in WAYS.values()]]
 
 
 def named(kind, answer, lang):
-    """(how much of the answer ends with the name of a thing, its place) for each thing whose place is said next."""
-    pattern, places = NAMED.get(kind, (None, None))[lang == "zh"], PLACES_ZH if lang == "zh" else PLACES
+    """(how much of the answer ends with the name of a thing, its place or nine and its way) for each thing whose place or way is said next."""
+    pattern, places = NAMED.get(kind, (None, None))[lang == "zh"], (PLACES_ZH if lang == "zh" else PLACES) + GOES[lang == "zh"]
     return [(m.end() - (lang == "en"), places.index(m[1])) for m in re.finditer(pattern, answer) if m[1] in places] if pattern else []
 
 
@@ -378,12 +393,22 @@ def still_turns(r, out, lang, count, held, worded, kinds=None, late=False):
 def clip_turns(r, out, lang, count, held, worded, kinds=None):
     things, times, target = clip(r, held)
     out.show(r, things, len(times))
-    first, it, told = True, None, False
-    while count:
-        kind = kinds.pop(0) if kinds else r.choices(CLIP, [1.6, 1.4, 1.1, 1.2, 0.6, 0 if told else 0.6, 0.3])[0]
+    first, it, asked = True, None, set()
+    for _ in range(count * 6):
+        if count == 0:
+            break
+        # what happens in all of it is asked last, if at all: nothing would be left to see for the other questions
+        kind = kinds.pop(0) if kinds else r.choices(CLIP, [1.6, 1.5, 1.0, 2.0, 1.0, 2 if count == 1 else 0, 0.3])[0]
         tongue = lang if r.random() < 0.9 or held else ("zh" if lang == "en" else "en")
-        told = told or kind == "story"
-        question, answer, it = about_clip(r, kind, things, times, tongue, worded, target if held else None, None if held else it)
+        question, answer, about = about_clip(r, kind, things, times, tongue, worded, target if held else None, None if held else it)
+        # nor is the same asked twice, which only asks for a copy
+        same = (kind, (about.kind, about.colour) if about else answer)
+        if same in asked:
+            continue
+        asked.add(same)
+        it = about
+        if about and not happens(kind, about, len(times)):
+            kind = STATIC[CLIP.index(kind)]
         out.turns.append((kind, ([label(t) for t in times], question, r.random() < 0.15) if first else question, answer, tongue))
         first, count = False, count - 1
 
@@ -413,7 +438,7 @@ def dialog(r, share, turns=None, held=False, worded=False, drawn=True, late=Fals
     if kind < 0.1 and not held:
         plain_turn(r, out, lang, False)
     if r.random() < share:
-        clip_turns(r, out, lang, turns or r.choice([3, 4, 5]), held, worded)
+        clip_turns(r, out, lang, turns or r.choice([4, 5, 6]), held, worded)
     elif r.random() < 0.1 and not held:
         still_turns(r, out, lang, 3, held, worded, late=late)
         still_turns(r, out, lang, 3, held, worded, late=late)

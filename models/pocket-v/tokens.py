@@ -18,6 +18,7 @@ TOKENS, SIDE = 16, 4
 # words; single signs of other scripts; one or two digits; tenths; other signs; spaces
 SPLIT = r" ?[A-Za-z]+|\p{L}|\p{N}{1,2}|\.\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 PIECES = re.compile(SPLIT.replace(r"[^\s\p{L}\p{N}]", r"(?:[^\w\s]|_)").replace(r"\p{L}", r"[^\W\d_]").replace(r"\p{N}", r"\d"))
+TIME = re.compile(r"\d+\.\d")
 # GPT-2's byte alphabet: printable Latin-1 stands for itself, the other 68 bytes for U+0100 onwards
 PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
 BYTES = {b: chr(b) if b in PRINTABLE else chr(256 + i) for b, i in zip([*PRINTABLE, *sorted({*range(256)} - {*PRINTABLE})], [0] * len(PRINTABLE) + [*range(68)])}
@@ -48,13 +49,14 @@ def make_vocabulary(seed, size):
 class Row:
     """A dialog as ids: `learn` has for each token the number of its answer or -1, `positions` are [3][tokens], `kinds` names the answers.
 
-    `aims`: where a thing's name ends in an answer, and the thing's place.
+    `aims`: where a thing's name ends in an answer, and the thing's place or way. `labels`: where the labels of a clip's steps begin.
+    `asks`: where a question about a time has named it, and the number of that step.
     """
 
-    __slots__ = ("ids", "learn", "positions", "kinds", "pictures", "aims")
+    __slots__ = ("ids", "learn", "positions", "kinds", "pictures", "aims", "labels", "asks")
 
     def __init__(self):
-        self.ids, self.learn, self.positions, self.kinds, self.pictures, self.aims = [], [], ([], [], []), [], [], []
+        self.ids, self.learn, self.positions, self.kinds, self.pictures, self.aims, self.labels, self.asks = [], [], ([], [], []), [], [], [], [], []
 
 
 class Encoder:
@@ -88,7 +90,7 @@ class Encoder:
 
     def __call__(self, turns):
         """`turns`: (kind, content, answer, language). The answer of the last one may be left out, for a prompt."""
-        row, where = Row(), []
+        row, where, times = Row(), [], []
         ids, learn = [self.id["[gMASK]"], self.id["<sop>"]], [-1, -1]
         user, assistant = self.id["<|user|>"], self.id["<|assistant|>"]
         for kind, content, answer, lang in turns:
@@ -97,12 +99,19 @@ class Encoder:
             ids.append(user)
             if isinstance(content, str):
                 part = self.text("\n" + content)
+                asked, at_text = content, len(ids)
             else:
                 mark, text, behind = content
                 part, at = self.shown(mark)
                 before = self.text("\n" + text) if behind else self.text("\n")
                 where += [len(ids) + len(before) + a for a in at]
+                row.labels += [len(ids) + len(before) + a + TOKENS + 1 for a in at] if mark != "picture" else []
+                asked, at_text = text, len(ids) + (0 if behind else len(part))
+                times = times if mark == "picture" else mark
                 part = before + part + ([] if behind else self.text(text))
+            if kind in ("then", "count_then"):
+                named = TIME.search(asked)
+                row.asks.append((at_text + len(self.text("\n" + asked[:named.end()])) - 1, times.index(named[0])))
             ids += part
             learn += [-1] * (len(part) + 1)
             ids.append(assistant)

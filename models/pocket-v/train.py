@@ -15,7 +15,6 @@ import struct
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import zip_longest
 from pathlib import Path
 
 # one thread in BLAS, and memory that is not given back each step
@@ -42,8 +41,8 @@ PARTS = 2
 # ---- data
 
 def batch(encode, dialogs, device):
-    """Dialogs as `model.pack` makes them, and what stands where in their pictures."""
-    rows, stills, clips, still_slots, clip_slots = [], [], [], [], []
+    """Dialogs as `model.pack` makes them, what stands where in their pictures, and what the labels of clips are to know."""
+    rows, stills, clips, still_slots, clip_slots, changes = [], [], [], [], [], []
     count = sum(len(d.stills) for d in dialogs)
     steps = 0
     for dialog in dialogs:
@@ -53,6 +52,7 @@ def batch(encode, dialogs, device):
             steps += len(part)
             clips.append(part)
             clip_slots += dialog.slots
+            changes.extend(changed(dialog.slots))
         else:
             sights = list(range(len(stills), len(stills) + len(dialog.stills)))
             stills += dialog.stills
@@ -62,7 +62,16 @@ def batch(encode, dialogs, device):
     still_pixels = np.stack(stills)[:, None] if stills else np.empty((0, 1, side, side, 3), np.uint8)
     clip_pixels = np.concatenate(clips) if clips else np.empty((0, 2, side, side, 3), np.uint8)
     packed = model.pack(rows, still_pixels, clip_pixels, device)
-    return packed, torch.tensor(still_slots + clip_slots).to(device)
+    return packed, torch.tensor(still_slots + clip_slots).to(device), torch.tensor(np.array(changes, np.float32).reshape(-1, 3, model.THINGS)).to(device)
+
+
+def changed(slots):
+    """For both tokens of the label of each step: things there, new since the step before, and gone since then, as 0 and 1."""
+    here = np.zeros((len(slots), model.THINGS), np.float32)
+    for row, step in zip(here, slots):
+        row[[kind * len(scenes.NAMES) + colour for kind, colour, _ in step if colour >= 0]] = 1
+    before = np.concatenate([np.zeros_like(here[:1]), here[:-1]])
+    return np.repeat(np.stack([here, here * (1 - before), before * (1 - here)], 1), 2, 0)
 
 
 def data(encode, args, step, device):
@@ -95,7 +104,7 @@ def examination(encode, device, n, worded=False, most=6):
             while len(dialogs) < n:
                 dialog = talk.Dialog()
                 turns(r, dialog, lang, count, True, worded)
-                if dialog.turns and max(sum(colour >= 0 for _, colour in slots) for slots in dialog.slots) <= most:
+                if dialog.turns and max(sum(colour >= 0 for _, colour, _ in slots) for slots in dialog.slots) <= most:
                     dialogs.append(dialog)
             out += [batch(encode, dialogs[i:i + 20], device)[0] for i in range(0, n, 20)]
     return out
@@ -157,39 +166,45 @@ def shares(packed):
     return torch.bincount(packed["owner"], minlength=packed["answers"])[packed["owner"]].float() ** -0.5
 
 
-def loss_of(w, args, step, found, whole, pictures, aims):
-    """(what to lower, loss of the answers, how often kind, colour and emptiness of a place are right) of a part; the parts add up to a step.
+def loss_of(w, args, step, found, whole, pictures, aims, labels):
+    """(what to lower, loss of the answers, how often what only the trainer asks is right) of a part; the parts add up to a step.
 
-    `whole`: what all tokens of the step's answers count together; `pictures`: how many pictures it has.
+    `whole`: what all tokens of the step's answers count together; `pictures`, `aims`, `labels`: how many it has of them.
     """
     if step < args.first:
         pixels, slots = found
         spied, right = model.spied(w, model.see(w, pixels, pixels[:0]), slots)
         return spied, 0.0, right
-    packed, slots = found
+    packed, slots, changes = found
     awake = step >= args.wake
     with torch.set_grad_enabled(awake):
         tokens = model.see(w, packed["stills"], packed["clips"]) if len(slots) else None
-    aimed = []
-    answers = (F.cross_entropy(model.forward(w, packed, tokens, aimed), packed["targets"], reduction="none") * shares(packed)).sum() / whole
+    spies = {}
+    answers = (F.cross_entropy(model.forward(w, packed, tokens, spies), packed["targets"], reduction="none") * shares(packed)).sum() / whole
     if len(packed["aims"]):
-        answers = answers + args.aimed * F.cross_entropy(aimed[0], packed["aims"][:, 1], reduction="sum") / aims
+        answers = answers + args.aimed * F.cross_entropy(spies["aimed"], packed["aims"][:, 1], reduction="sum") / aims
+    known = {}
+    if len(changes):
+        loss, known = model.told(spies["told"], changes, packed["asks"][:, 1])
+        answers = answers + args.told * len(changes) / labels * loss
     if not awake or not len(slots):
-        return answers, answers.item(), []
+        return answers, answers.item(), known
     spied, right = model.spied(w, tokens, slots)
     if len(packed["aims"]):
-        right.append((aimed[0].argmax(1) == packed["aims"][:, 1]).float().mean().item())
+        right["aim"] = (spies["aimed"].argmax(1) == packed["aims"][:, 1]).float().mean().item()
+    right |= known
     return answers + args.spied * len(slots) / pictures * spied, answers.item(), right
 
 
 def gradients(w, args, step, parts, pool):
     """Gradients of a step, its loss, and how often the tower is right; parts are added in one order, so the sum is always the same."""
-    whole = sum(shares(packed).sum() for packed, _ in parts) if step >= args.first else 1
-    pictures = sum(len(slots) for _, slots in parts)
-    aims = sum(len(packed["aims"]) for packed, _ in parts) if step >= args.first else 0
+    whole = sum(shares(packed).sum() for packed, *_ in parts) if step >= args.first else 1
+    pictures = sum(len(slots) for _, slots, *_ in parts)
+    aims = sum(len(packed["aims"]) for packed, *_ in parts) if step >= args.first else 0
+    labels = sum(len(changes) for *_, changes in parts) if step >= args.first else 0
 
     def one(found):
-        total, answers, right = loss_of(w, args, step, found, whole, pictures, aims)
+        total, answers, right = loss_of(w, args, step, found, whole, pictures, aims, labels)
         return torch.autograd.grad(total, list(w.values()), allow_unused=True), answers if step >= args.first else total.item(), right
 
     done = list(pool.map(one, parts))
@@ -248,8 +263,8 @@ def train(args, vocabulary):
         rights += right
         if opt.step % args.round == 0:
             spent, steps = time.time() - began, opt.step - since
-            seen = " ".join(f"{sum(column) / len(column):.3f}" for column in zip_longest(*rights, fillvalue=0))
-            print(f"step {opt.step} loss {sum(losses) / len(losses):.4f} lr {lr:.2g} places {seen} {spent / steps:.2f} s/step drawing {drawing / spent:.0%}", flush=True)
+            seen = " ".join(f"{name} {sum(one[name] for one in rights if name in one) / sum(name in one for one in rights):.3f}" for name in sorted({name for one in rights for name in one}))
+            print(f"step {opt.step} loss {sum(losses) / len(losses):.4f} lr {lr:.2g} {seen} {spent / steps:.2f} s/step drawing {drawing / spent:.0%}", flush=True)
             losses, rights = [], []
         if opt.step % args.keep == 0 or opt.step >= args.steps:
             save()
@@ -259,7 +274,7 @@ def train(args, vocabulary):
 
 def report(step, table):
     share = {k: sum(v) / len(v) for k, v in table.items()}
-    names = list(dict.fromkeys(k[:-3] for k in [*(f"{n}/en" for n in talk.STILL + talk.CLIP), *table]))
+    names = list(dict.fromkeys(k[:-3] for k in [*(f"{n}/en" for n in talk.STILL + talk.CLIP + talk.STATIC), *table]))
     line = " ".join(f"{n} " + "/".join(f"{share[k]:.2f}" if k in share else "-" for k in (n + "/en", n + "/zh")) for n in names)
     every = [right for v in table.values() for right in v]
     print(f"== step {step} right {sum(every) / max(1, len(every)):.3f} | {line}", flush=True)
@@ -348,6 +363,7 @@ if __name__ == "__main__":
     p.add_argument("--clips", type=float, default=0.3, help="share of dialogs about a clip")
     p.add_argument("--spied", type=float, default=0.3, help="weight of the tower's own loss beside that of the answers")
     p.add_argument("--aimed", type=float, default=0.3, help="weight of knowing a thing's place where its name ends")
+    p.add_argument("--told", type=float, default=0.1, help="weight of knowing at the labels of a clip's steps what is there, new and gone")
     p.add_argument("--lr", type=float, default=3e-3)
     p.add_argument("--average", type=float, default=0.02, help="share of the newest weights in the running average")
     p.add_argument("--tokens", type=int, default=1500, help="tokens in the first step with answers, about; each later one has one more")

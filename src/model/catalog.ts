@@ -47,7 +47,7 @@ export const catalog: readonly CatalogEntry[] = [
     family: 'glm46v',
     licence: 'Apache-2.0',
     about: 'Embedded too: a toy that sees shapes, colours and digits in pictures, and when they come and go in clips.',
-    revision: '6e2abba00939',
+    revision: 'd22f31ca76bc',
     sees: true,
   },
   // The repository's file page; bytes from a public script that checks them after its download.

@@ -1,5 +1,5 @@
 // Pictures, videos and a camera in the chat, in Chromium, on a tiny random model that sees: what goes with a message, what it was given, and what comes back.
-import { type Glm, loadGlm, openMedia, type ProfileName } from 'glm-webgpu'
+import { catalog, type Glm, loadGlm, openMedia, type ProfileName } from 'glm-webgpu'
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest'
 import { userEvent } from 'vitest/browser'
 import html from '../../demo/index.html?raw'
@@ -217,6 +217,22 @@ test.each(['Looking', 'Reading the prompt'])('stopped at "%s…", they are there
   await ask('sound')
 })
 
+test('an empty chat says in a line what a model of the catalog is; one that came with the page leads to the larger ones', () => {
+  part('clear').click()
+  loaded()
+  expect(part('about').hidden).toBe(true)
+  for (const [key, link] of [
+    ['pocket', '#models'],
+    ['glm-edge-1.5b-chat', undefined],
+  ] as const) {
+    loaded(glm, 'Tiny', key)
+    expect(part('about').hidden).toBe(false)
+    expect(part('about').textContent!.length).toBeGreaterThan(40)
+    expect(part('about').querySelector('a')?.getAttribute('href')).toBe(link)
+  }
+  loaded()
+})
+
 test('an example brings what it is about: a clip with its times', async () => {
   part('clear').click()
   loaded(glm, 'Tiny', 'pocket-v')
@@ -362,7 +378,8 @@ test('no address of a picture was made that would have to be taken back', () => 
 })
 
 function loaded(one = glm, title = 'Tiny', key = title): void {
-  useModel({ glm: one, title, choice: { key, model: title, title }, options: {}, cached: false } as Parameters<typeof useModel>[0])
+  const entry = catalog.find(({ id }) => id === key)
+  useModel({ glm: one, title, choice: { key, model: title, title, entry }, options: {}, cached: false } as Parameters<typeof useModel>[0])
 }
 
 async function file(name: string): Promise<File> {

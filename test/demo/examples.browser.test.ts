@@ -1,4 +1,4 @@
-// What the demo shows Pocket V first it mostly answers right, in both languages, from the very pictures that the page draws.
+// What the demo shows Pocket V first it mostly answers right, in both languages, from the very pictures and clips that the page draws.
 import { type Glm, loadGlm } from 'glm-webgpu'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { partOf } from '../../demo/attach-item.ts'
@@ -18,6 +18,15 @@ const answers: Record<string, string> = {
   '紫色的星形在哪里？': '紫色星形在右上角。',
   'Which digit is there?': '7.',
   '图里有什么数字？': '7。',
+  'When does the red circle appear?': 'The red circle appears at 3.0 seconds.',
+  '红色的圆形什么时候出现？': '红色圆形在3.0秒出现。',
+  'When does the purple star vanish?': 'The purple star vanishes at 1.5 seconds.',
+  '紫色的星形什么时候消失？': '紫色星形在1.5秒消失。',
+  'Which way does the green triangle move?': 'The green triangle moves to the right.',
+  '绿色的三角形往哪边移动？': '绿色三角形向右移动。',
+  'What happens?':
+    'A green triangle is there from the start and moves to the right. A purple star is there from the start and vanishes at 1.5 seconds.',
+  '发生了什么？': '绿色三角形一开始就在，向右移动。紫色星形一开始就在，在1.5秒消失。',
 }
 
 let glm: Glm
