@@ -3,7 +3,7 @@ import type { CatalogEntry } from 'glm-webgpu'
 import { language, say } from './language.ts'
 
 const chinese: Record<string, string> = {
-  'pocket-v': '同样随页面附带的小模型：能看出图片中的形状、颜色和数字，以及短片里它们何时出现和消失。',
+  'pocket-v': '同样随页面附带的小模型：能看出图片中的形状、颜色和数字，以及短片里它们何时出现、消失和怎样移动。',
   'glm-edge-1.5b-chat': '小到可在手机上运行，中英双语；商业使用须登记。',
   'glm-edge-4b-chat': '较大的 GLM-Edge，适合笔记本电脑；商业使用须登记。',
   'glm-4-9b-0414': '九十亿参数的对话模型，适合有独立显存的显卡。',

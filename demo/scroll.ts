@@ -1,4 +1,4 @@
-// Keeps the end of a growing answer in sight, just above the prompt, which is stuck to the bottom of the screen.
+// Keeps the end of a growing answer in sight, just above the prompt, which is stuck to the bottom of the screen or to what stands there.
 import { part } from './view.ts'
 
 const near = 80 // px
@@ -11,8 +11,8 @@ export function scrollToEnd(): void {
   if (distance > 0) scrollBy({ top: distance })
 }
 
-/** How much of the last turn lies under the prompt or below the screen, in px. */
+/** How much of the last turn lies under the prompt, in px. */
 function hiddenBelow(): number {
   const last = part('answers').lastElementChild
-  return last ? last.getBoundingClientRect().bottom + 16 - (innerHeight - part('composer').offsetHeight) : 0
+  return last ? last.getBoundingClientRect().bottom + 16 - part('composer').getBoundingClientRect().top : 0
 }

@@ -19,7 +19,7 @@ export const en = {
   folder: 'Name or address',
   folderHint:
     'owner/name on the hub, with @revision and /file.gguf where wanted; or the address of a .gguf file or of a model folder, whose server must allow this page (CORS).',
-  folderAbout: 'Any GLM or GLM-4 text model: GGUF, or a Hugging Face folder (plain, GPTQ, AWQ).',
+  folderAbout: 'Any GLM, GLM-4 or GLM-V model, GLM-OCR among them: GGUF, or a Hugging Face folder (plain, GPTQ, AWQ).',
   folderMissing: 'Give a name or an address first.',
   facts: '{bytes} · context {context} · licence {licence}',
   load: 'Load',

@@ -18,7 +18,7 @@ export const zh: Record<Word, string> = {
   otherModel: '其他模型',
   folder: '名称或地址',
   folderHint: '模型库中的 owner/name，可加 @版本 和 /文件.gguf；或 .gguf 文件、模型文件夹的地址（其服务器须允许本页面访问，即 CORS）。',
-  folderAbout: '任何 GLM 或 GLM-4 文本模型：GGUF，或 Hugging Face 文件夹（未量化、GPTQ、AWQ）。',
+  folderAbout: '任何 GLM、GLM-4 或 GLM-V 模型（包括 GLM-OCR）：GGUF，或 Hugging Face 文件夹（未量化、GPTQ、AWQ）。',
   folderMissing: '请先填写名称或地址。',
   facts: '{bytes} · 上下文 {context} · 许可证 {licence}',
   load: '加载',

@@ -46,7 +46,7 @@ export const catalog: readonly CatalogEntry[] = [
     context: 1024,
     family: 'glm46v',
     licence: 'Apache-2.0',
-    about: 'Embedded too: a toy that sees shapes, colours and digits in pictures, and when they come and go in clips.',
+    about: 'Embedded too: a toy that sees shapes, colours and digits in pictures, and how they come, go and move in short clips.',
     revision: 'd22f31ca76bc',
     sees: true,
   },

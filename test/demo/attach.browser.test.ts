@@ -250,6 +250,16 @@ test('an example brings what it is about: a clip with its times', async () => {
   loaded()
 })
 
+test('the end of the answer stands above the prompt, also where a strip holds the bottom of the screen', async () => {
+  part('clear').click()
+  document.documentElement.style.setProperty('--strip', '120px')
+  for (let turn = 0; turn < 8; turn++) await ask('sound')
+  const prompt = part('composer').getBoundingClientRect()
+  expect(prompt.bottom).toBeLessThanOrEqual(innerHeight - 119) // it is stuck there
+  expect(part('answers').lastElementChild!.getBoundingClientRect().bottom).toBeLessThanOrEqual(prompt.top)
+  document.documentElement.style.removeProperty('--strip')
+})
+
 test('failed before the answer began, they are there again, and the error is told', async () => {
   part('clear').click()
   choose(await file('wide.png'))
