@@ -47,7 +47,7 @@ export const catalog: readonly CatalogEntry[] = [
     family: 'glm46v',
     licence: 'Apache-2.0',
     about: 'Embedded too: a toy that sees shapes, colours and digits in pictures, and how they come, go and move in short clips.',
-    revision: 'd22f31ca76bc',
+    revision: 'd5f2a9af8aee',
     sees: true,
   },
   // The repository's file page; bytes from a public script that checks them after its download.
