@@ -44,7 +44,10 @@ async function greedy(engine: Engine, prompt: readonly number[]): Promise<number
   return tokens
 }
 
-describe.each(goldens)('%s', (name, golden) => {
+// Dawn in Node has every checkpoint (oracle.gpu.test.ts): here, with the same shaders, one of each family and kind of shape, and what lies on a grid.
+const some = /grid|^(glm-chat|glm-odd|glm4-tied|glm4-yarn)/
+
+describe.each(goldens.filter(([name]) => some.test(name)))('%s', (name, golden) => {
   let engine: Engine | undefined
   afterEach(() => engine?.close())
 
@@ -55,17 +58,18 @@ describe.each(goldens)('%s', (name, golden) => {
     return { engine, logits }
   }
 
+  if (name.includes('grid')) {
+    it('on-grid weights, f16 keys and values: logits within 5e-3', async () => {
+      const { engine, logits } = await load(name.slice(-2) as 'q4' | 'q8')
+      expect(await worstError(engine, golden, golden.prompts[2]!, logits)).toBeLessThan(5e-3)
+    })
+    return
+  }
   it('f32: logits within 1e-4, greedy tokens the same', async () => {
     const { engine, logits } = await load('f32')
     for (const [index, prompt] of golden.prompts.entries()) {
       expect(await worstError(engine, golden, prompt, logits), `prompt of ${prompt.ids.length}`).toBeLessThan(1e-4)
       expect(await greedy(engine, prompt.ids)).toEqual(golden.stored.greedy[index])
     }
-  })
-
-  if (!name.includes('grid')) return
-  it('on-grid weights, f16 keys and values: logits within 5e-3', async () => {
-    const { engine, logits } = await load(name.slice(-2) as 'q4' | 'q8')
-    expect(await worstError(engine, golden, golden.prompts[2]!, logits)).toBeLessThan(5e-3)
   })
 })

@@ -30,7 +30,7 @@ export const variants: Variant[] = [
   { id: 'gemm8 wide', decode: plain, fused: true, prefill: 'gemm8 wide' },
 ]
 
-/** One of each kind of kernel: what runs where compiling takes seconds, and in Chromium, whose shaders are those of Dawn in Node. */
+/** One of each kind of variant: what runs where compiling takes seconds. */
 export const kinds = variants.filter(({ id }) =>
   /^(matmul:64:1:1|matmul:64:8:2|matmul:128:16:1:subgroups|dot8:64:1:2|dot8:64:8:1|solo|norms apart|gemm|gemm8$)/.test(id),
 )
