@@ -1,4 +1,5 @@
 // Seven projects: plain Node, Dawn in Node on two adapters, Chromium on the same two, and the packed package. scripts/test.mjs runs them in turn.
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
@@ -40,6 +41,7 @@ const node: TestProjectInlineConfiguration = {
     name: 'node',
     include: ['test/**/*.test.ts'],
     exclude: ['test/**/*.gpu.test.ts', 'test/**/*.browser.test.ts', 'test/package/**'],
+    maxWorkers: Math.max(2, availableParallelism() - 1), // of two cores vitest would leave one idle
     sequence: { groupOrder: 0 },
   },
 }
